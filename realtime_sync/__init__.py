@@ -1,0 +1,89 @@
+"""OpenAI's WebSocket APIs for ordinary, blocking Python.
+
+from realtime_sync import Client
+
+with Client().realtime.connect(model="gpt-realtime", modalities=["text"]) as rt:
+    print(rt.ask("Hello!").text)
+"""
+
+from realtime_sync._version import __version__
+from realtime_sync.client import Client
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions
+from realtime_sync.errors import (
+    AcknowledgementUnknown,
+    AuthenticationError,
+    BadRequestError,
+    ClosedError,
+    ClosedOK,
+    ConfigurationError,
+    ConflictError,
+    ConnectError,
+    ConnectionClosed,
+    ConnectTimeout,
+    DecodeError,
+    ForkedError,
+    HandshakeRejected,
+    InternalServerError,
+    LocalProtocolError,
+    MissingExtra,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RealtimeSyncError,
+    ReceiveTimeout,
+    RemoteProtocolError,
+    RequestTimeout,
+    ResponseFailed,
+    SendTimeout,
+    ServerError,
+    SlowConsumer,
+    StatusError,
+    TurnInterrupted,
+    UnprocessableEntityError,
+)
+from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
+from realtime_sync.session import Subscription
+from realtime_sync.types import UndecodableEvent, UnknownEvent
+
+__all__ = [
+    "NOT_GIVEN",
+    "AcknowledgementUnknown",
+    "AuthenticationError",
+    "BadRequestError",
+    "Client",
+    "ClosedError",
+    "ClosedOK",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionClosed",
+    "ConnectionOptions",
+    "DecodeError",
+    "ForkedError",
+    "HandshakeRejected",
+    "InternalServerError",
+    "LocalProtocolError",
+    "MissingExtra",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RealtimeSession",
+    "RealtimeSyncError",
+    "ReceiveTimeout",
+    "RemoteProtocolError",
+    "RequestTimeout",
+    "ResponseFailed",
+    "SendTimeout",
+    "ServerError",
+    "SlowConsumer",
+    "StatusError",
+    "Subscription",
+    "Turn",
+    "TurnInterrupted",
+    "TurnStream",
+    "UndecodableEvent",
+    "UnknownEvent",
+    "UnprocessableEntityError",
+    "__version__",
+]

@@ -1,0 +1,71 @@
+"""Parse the command line and turn every known failure into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from realtime_sync._version import __version__
+from realtime_sync.errors import ConfigurationError, RealtimeSyncError
+
+__all__ = ["main"]
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0: done; 1: it failed; 2: wrong arguments, wrong configuration or a missing extra; 130: interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "demo":
+            from realtime_sync.cli._demo import demo
+
+            return demo(options)
+        from realtime_sync.cli._serve import serve
+
+        return serve(options)
+    except ConfigurationError as error:  # MissingExtra is one of these
+        print(f"realtime-sync: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except RealtimeSyncError as error:
+        print(f"realtime-sync: {type(error).__name__.lstrip('_')}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="realtime-sync", description="OpenAI's WebSocket APIs for ordinary, blocking Python."
+    )
+    parser.add_argument("--version", action="version", version=f"realtime-sync {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="hold a conversation and show what it took")
+    demo.add_argument(
+        "text", nargs="*", help="one turn each; without any, the lines of standard input, or a short script"
+    )
+    where = demo.add_mutually_exclusive_group()
+    where.add_argument(
+        "--real", action="store_true", help="talk to OpenAI with OPENAI_API_KEY, not to the local server"
+    )
+    where.add_argument("--base-url", metavar="URL", help="talk to the server at this base URL")
+    demo.add_argument("--model", default="gpt-realtime", help="the model to ask for (default: %(default)s)")
+    demo.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="for one turn (default: %(default)g)"
+    )
+
+    serve = commands.add_parser("serve", help="run the local server until interrupted")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=int, default=8765, help="port to listen on, 0 for any (default: %(default)s)")
+    serve.add_argument("--tls-cert", metavar="FILE", help="PEM certificate chain: serve https and wss")
+    serve.add_argument("--tls-key", metavar="FILE", help="PEM private key of the certificate")
+    serve.add_argument("--api-key", metavar="KEY", help="demand this key (default: accept any)")
+    return parser

@@ -1,0 +1,5 @@
+"""One object that makes sessions."""
+
+from realtime_sync.client._client import Client
+
+__all__ = ["Client"]

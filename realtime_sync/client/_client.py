@@ -1,0 +1,117 @@
+"""`Client`: one object that knows the server and the key, and makes sessions."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from realtime_sync.client._endpoint import Endpoint, seconds
+from realtime_sync.client._realtime import RealtimeResource
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven
+from realtime_sync.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from realtime_sync.session import Session
+
+__all__ = ["Client"]
+
+DEFAULT_TIMEOUT = 600.0
+
+
+class Client:
+    """A server, a key, and default options; the start of everything.
+
+    A context manager: leaving it closes the sessions it made that are still open. Making one does no I/O and needs
+    no key: only a connection to OpenAI or Azure does.
+
+    Threads: any. Locks: `_lock` guards `_sessions` and `_closed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Callable[[], str] | None = None,
+        base_url: str | None = None,
+        websocket_base_url: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        timeout: float | None | NotGiven = NOT_GIVEN,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
+        options: ConnectionOptions | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take the settings; what is None comes from the environment.
+
+        Args:
+            api_key: the key (OPENAI_API_KEY), or a function that returns one, called for every connection.
+            base_url: of the API (OPENAI_BASE_URL, else https://api.openai.com/v1).
+            websocket_base_url: of the WebSocket API where it differs from `base_url`.
+            organization, project: ids for the API (OPENAI_ORG_ID, OPENAI_PROJECT_ID).
+            timeout: seconds for calls that wait for a result, in total (600 if left out; None: no limit).
+            default_headers, default_query: added to every request.
+            options: how connections are made and kept.
+
+        Raises:
+            ConfigurationError: a value cannot work.
+        """
+        self.endpoint = Endpoint.from_environment(
+            api_key=api_key,
+            base_url=base_url,
+            websocket_base_url=websocket_base_url,
+            organization=organization,
+            project=project,
+            headers=default_headers,
+            query=default_query,
+        )
+        self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
+        self.options = ConnectionOptions.of(options)
+        self._lock = threading.Lock()
+        self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"Client(base_url={self.endpoint.public_base_url!r})"
+
+    @property
+    def realtime(self) -> RealtimeResource:
+        """The Realtime API."""
+        return RealtimeResource(self)
+
+    def check_open(self) -> None:
+        """Raise `LocalProtocolError` if the client was closed."""
+        if self._closed:
+            msg = "this client was closed; make a new one"
+            raise LocalProtocolError(msg)
+
+    def adopt(self, session: Session) -> None:
+        """Remember a session that this client closes at its own end, without keeping it alive."""
+        with self._lock:
+            if not self._closed:
+                self._sessions.add(session)
+                return
+        session.close()
+        self.check_open()
+
+    def close(self) -> None:
+        """Close every session that is still open. Any thread, any number of times."""
+        with self._lock:
+            self._closed = True
+            sessions = list(self._sessions)
+            self._sessions.clear()
+        for session in sessions:
+            session.start_close()
+        for session in sessions:
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,150 @@
+"""Where to connect and what to say there: URLs, headers and keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from attrs import field, frozen
+
+from realtime_sync._version import __version__
+from realtime_sync.config import NotGiven
+from realtime_sync.errors import ConfigurationError
+
+__all__ = ["Endpoint"]
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+OFFICIAL_DOMAINS = ("openai.com", "openai.azure.com")
+
+_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """A server and the credentials for it.
+
+    Attributes:
+        base_url: of the HTTP API, e.g. ``https://api.openai.com/v1``; its query parameters are kept.
+        websocket_base_url: of the WebSocket API, if it differs.
+        api_key: the key, or a function that returns one and is called again for every connection. None: no key.
+        headers, query: added to every request.
+    """
+
+    base_url: str = field(repr=False)  # its query may hold a key
+    websocket_base_url: str | None = field(default=None, repr=False)
+    api_key: str | Callable[[], str] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    query: Mapping[str, Any] = field(factory=dict, repr=False)
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        api_key: str | Callable[[], str] | None,
+        base_url: str | None,
+        websocket_base_url: str | None,
+        organization: str | None,
+        project: str | None,
+        headers: Mapping[str, str] | None,
+        query: Mapping[str, Any] | None,
+    ) -> Endpoint:
+        """Fill what is None from OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_ORG_ID and OPENAI_PROJECT_ID."""
+        merged = {"User-Agent": f"realtime_sync/{__version__}"}
+        organization = organization or os.environ.get("OPENAI_ORG_ID")
+        project = project or os.environ.get("OPENAI_PROJECT_ID")
+        if organization:
+            merged["OpenAI-Organization"] = organization
+        if project:
+            merged["OpenAI-Project"] = project
+        return cls(
+            base_url=base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL,
+            websocket_base_url=websocket_base_url,
+            api_key=api_key if api_key is not None else os.environ.get("OPENAI_API_KEY") or None,
+            headers=merge_headers(merged, headers or {}),
+            query=dict(query or {}),
+        )
+
+    @property
+    def public_base_url(self) -> str:
+        """The base URL without what may be secret: the query, and a user name or password."""
+        parts = urlsplit(self.base_url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    def websocket_url(self, path: str, query: Mapping[str, Any]) -> str:
+        """Return the WebSocket URL of a path, with the base URL's own query, the client's and this call's.
+
+        Raises:
+            ConfigurationError: the base URL is no URL of this kind.
+        """
+        base = self.websocket_base_url or self.base_url
+        try:
+            parts = urlsplit(base)
+            host, _ = parts.hostname, parts.port
+        except ValueError as error:
+            msg = f"the base URL cannot be parsed: {error}"
+            raise ConfigurationError(msg) from None
+        if "@" in parts.netloc:
+            msg = "the base URL holds a user name or password: pass credentials as api_key or in default_headers"
+            raise ConfigurationError(msg)
+        scheme = _SCHEMES.get(parts.scheme.lower())
+        if scheme is None or not host:
+            msg = "the base URL must look like https://host/v1 (or http, ws, wss)"
+            raise ConfigurationError(msg)
+        pairs = dict(parse_qsl(parts.query, keep_blank_values=True))
+        pairs.update({name: str(value) for name, value in {**self.query, **query}.items() if value is not None})
+        return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + path, urlencode(pairs), ""))
+
+    def request_headers(self, url: str, extra: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers for a request, fetching the key anew if it is a function.
+
+        Raises:
+            ConfigurationError: the server needs a key and there is none.
+        """
+        headers = dict(self.headers)
+        given = {name.lower() for name in (*headers, *extra)}
+        key = self.current_key()
+        if key and "authorization" not in given:
+            headers["Authorization"] = f"Bearer {key}"
+        elif not key and not given & {"authorization", "api-key"} and _needs_key(url):
+            msg = "no API key: set OPENAI_API_KEY or pass api_key= to Client"
+            raise ConfigurationError(msg)
+        return merge_headers(headers, extra)
+
+    def current_key(self) -> str | None:
+        """Return the key, calling the function if it is one.
+
+        Raises:
+            ConfigurationError: the function did not return a string.
+        """
+        key: object = self.api_key() if callable(self.api_key) else self.api_key
+        if key is not None and not isinstance(key, str):
+            msg = f"api_key must be a string or a function that returns one; got {type(key).__name__}"
+            raise ConfigurationError(msg)
+        return key
+
+
+def _needs_key(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return any(host == domain or host.endswith("." + domain) for domain in OFFICIAL_DOMAINS)
+
+
+def merge_headers(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
+    """Return `base` with `extra` laid over it; names are compared without case."""
+    replaced = {name.lower() for name in extra}
+    return {**{name: value for name, value in base.items() if name.lower() not in replaced}, **extra}
+
+
+def seconds(name: str, value: float | None | NotGiven, default: float | None) -> float | None:
+    """Check a time-out: a number of seconds, None for no limit, or left out for the default.
+
+    Raises:
+        ConfigurationError: it is negative or no number.
+    """
+    if isinstance(value, NotGiven):
+        return default
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
+        msg = f"{name} must be a number of seconds, 0 or more, or None for no limit; got {value!r}"
+        raise ConfigurationError(msg)
+    return value

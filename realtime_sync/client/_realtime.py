@@ -1,0 +1,120 @@
+"""``client.realtime``: opening Realtime sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from realtime_sync.config import ConnectionOptions
+from realtime_sync.errors import ConfigurationError
+from realtime_sync.realtime import RealtimeApi, RealtimeSession
+from realtime_sync.session import Core
+from realtime_sync.transport import connect as dial
+from realtime_sync.wire import to_wire
+
+if TYPE_CHECKING:
+    from realtime_sync.client._client import Client
+
+__all__ = ["RealtimeResource"]
+
+_MODALITIES = ("text", "audio")
+
+
+class RealtimeResource:
+    """Opens Realtime sessions for one client. Any thread."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def connect(
+        self,
+        *,
+        model: str | None = None,
+        session: Any = None,
+        call_id: str | None = None,
+        intent: str | None = None,
+        modalities: Iterable[str] | None = None,
+        handlers: Mapping[str, Callable[[Any], object]] | None = None,
+        extra_query: Mapping[str, Any] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        options: ConnectionOptions | Mapping[str, Any] | None = None,
+        websocket_connection_options: ConnectionOptions | Mapping[str, Any] | None = None,
+    ) -> RealtimeSession:
+        """Dial, and return the open session. ``with`` on it only closes.
+
+        Args:
+            model: the model of a new session. Exactly one of `model`, `call_id` and `intent` is needed.
+            session: the configuration to send at once (a session class or a dict; `type` is filled in). The call
+                then returns after session.updated, and an error about it closes the session and is raised.
+            call_id: control a running WebRTC or SIP call instead.
+            intent: "transcription" opens a transcription session instead.
+            modalities: ("text",) or ("audio",): short for ``session={"output_modalities": …}``.
+            handlers: callbacks by event name, registered before the first event is read.
+            extra_query, extra_headers: added to the upgrade request; a header replaces one of the same name.
+            options: how the connection is made and kept, laid over the client's options field by field.
+            websocket_connection_options: the official SDK's name for `options`.
+
+        Raises:
+            ConfigurationError: something given cannot work, or a key is needed and missing; nothing was sent.
+            ConnectError: the server could not be reached (`ConnectTimeout`: in `open_timeout` seconds), or refused
+                (`HandshakeRejected`, which is also an `AuthenticationError`, `NotFoundError`… by its status).
+            ServerError: the server refused `session`.
+        """
+        client = self._client
+        client.check_open()
+        if options is not None and websocket_connection_options is not None:
+            msg = "give options or websocket_connection_options, not both: they mean the same"
+            raise ConfigurationError(msg)
+        given = ConnectionOptions.of(options if options is not None else websocket_connection_options)
+        merged = given.over(client.options)
+        config = _session_config(session, modalities, intent)
+        query = _query(model, call_id, intent)
+        url = client.endpoint.websocket_url("/realtime", {**query, **(extra_query or {})})
+        headers = client.endpoint.request_headers(url, extra_headers or {})
+        api = RealtimeApi()
+        core = Core(connection=dial(url, options=merged, headers=headers), options=merged, api=api)
+        opened = RealtimeSession(core, api, client.timeout)
+        try:
+            for name, handler in (handlers or {}).items():
+                opened.on(name, handler)
+            core.start()
+            client.adopt(opened)
+            if config:
+                opened.session.update(config, wait=True, timeout=merged.open_timeout)
+        except BaseException:
+            _give_up(core, opened)
+            raise
+        return opened
+
+
+def _give_up(core: Core, opened: RealtimeSession) -> None:
+    if core.reader.thread.ident is None:  # The reader never ran, so nobody would answer a close.
+        core.connection.abort()
+        core.closing = True
+    else:
+        opened.close()
+
+
+def _query(model: str | None, call_id: str | None, intent: str | None) -> dict[str, str]:
+    given = {name: value for name, value in (("model", model), ("call_id", call_id), ("intent", intent)) if value}
+    if len(given) != 1:
+        what = "none" if not given else " and ".join(given)
+        msg = f"connect needs exactly one of model, call_id and intent; {what} was given"
+        raise ConfigurationError(msg)
+    return given
+
+
+def _session_config(session: Any, modalities: Iterable[str] | None, intent: str | None) -> dict[str, Any]:
+    config = dict(to_wire(session)) if session is not None else {}
+    if modalities is not None:
+        chosen = [modalities] if isinstance(modalities, str) else list(modalities)
+        if len(chosen) != 1 or chosen[0] not in _MODALITIES:
+            msg = f'modalities must be ("text",) or ("audio",): the API takes exactly one; got {chosen!r}'
+            raise ConfigurationError(msg)
+        if "output_modalities" in config:
+            msg = "modalities and session['output_modalities'] were both given: they mean the same"
+            raise ConfigurationError(msg)
+        config["output_modalities"] = chosen
+    if config:
+        config.setdefault("type", "transcription" if intent == "transcription" else "realtime")
+    return config

@@ -1,0 +1,8 @@
+"""The Realtime API: voice and text sessions."""
+
+from realtime_sync.realtime._api import RealtimeApi
+from realtime_sync.realtime._session import RealtimeSession
+from realtime_sync.realtime._stream import Turns, TurnStream
+from realtime_sync.realtime._turn import Timings, Turn
+
+__all__ = ["RealtimeApi", "RealtimeSession", "Timings", "Turn", "TurnStream", "Turns"]

@@ -1,0 +1,78 @@
+"""The Realtime API as the session layer sees it: who owns an event, what is acknowledged by what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field
+
+from realtime_sync.realtime._book import TurnBook, TurnState, refused_event_id
+from realtime_sync.realtime._rules import HARMLESS_CODES, RULES, error_code
+from realtime_sync.session import Core, Entry, EventQueue, Rule
+
+__all__ = ["RealtimeApi"]
+
+_VAD_MAY_START = frozenset({"input_audio_buffer.speech_stopped", "input_audio_buffer.timeout_triggered"})
+
+
+@define(eq=False)
+class RealtimeApi:
+    """What a Realtime session tracks: its turns and the effective session. The session's lock guards everything."""
+
+    registry: str = field(init=False, default="realtime")
+    rules: Mapping[str, Rule] = field(init=False, default=RULES, repr=False)
+    book: TurnBook = field(init=False, repr=False)
+    effective: Any = field(init=False, default=None, repr=False)
+    """The session object of the last session.created or session.updated."""
+    _core: Core = field(init=False, repr=False)
+
+    def bind(self, core: Core) -> None:
+        self._core = core
+        self.book = TurnBook(
+            lock=core.lock,
+            submit=lambda event: core.submit(core.complete(event)),
+            confirm=core.acknowledgements.confirmed,
+            new_queue=self.new_queue_locked,
+            close_queue=core.close_queue_locked,
+        )
+
+    def new_queue_locked(self) -> EventQueue:
+        """Make and open a queue for a turn."""
+        queue = self._core.new_queue()
+        self._core.open_queue_locked(queue)
+        return queue
+
+    def owner_locked(self, entry: Entry) -> EventQueue | Any | None:
+        event = entry[1]
+        kind = event.type
+        if kind in ("session.created", "session.updated"):
+            self.effective = getattr(event, "session", None) or self.effective
+        elif kind in _VAD_MAY_START:
+            self.book.vad_starting = self._vad_creates_responses()
+        return self.book.owner(event)
+
+    def _vad_creates_responses(self) -> bool:
+        audio = getattr(self.effective, "audio", None)
+        detection = getattr(getattr(audio, "input", None), "turn_detection", None)
+        return getattr(detection, "create_response", None) is not False
+
+    def sent_locked(self, data: Mapping[str, Any], claim: object) -> None:
+        turn = claim if isinstance(claim, TurnState) else None
+        if turn is not None or data["type"] == "response.create":
+            self.book.sent(data, turn)
+
+    def refused_event_id(self, event: Any) -> str | None:
+        return refused_event_id(event)
+
+    def is_harmless(self, event: Any) -> bool:
+        return error_code(event) in HARMLESS_CODES
+
+    def has_open_calls_locked(self) -> bool:
+        return self.book.has_open
+
+    def ended_locked(self) -> None:
+        self.book.end(self._core.closed_error)
+
+    def tick_locked(self) -> None:
+        self.book.tick()

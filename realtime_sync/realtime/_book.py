@@ -1,0 +1,406 @@
+"""Which turn an event belongs to: a state machine without threads, sockets or waiting.
+
+A turn of ours is sent as an item and a `response.create` that carries a token in its metadata; the
+`response.created` that echoes the token tells its response id, and everything with that id is the turn's. A peer
+that echoes no metadata is matched by order. Until then, what can be nobody else's belongs to the turn: events
+about our item, errors that name our events.
+"""
+
+from __future__ import annotations
+
+import enum
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any
+
+from attrs import define, field
+
+from realtime_sync.realtime._rules import ACTIVE_RESPONSE, TOKEN_KEY, error_code
+from realtime_sync.realtime._slot import ResponseSlot
+from realtime_sync.realtime._turn import TEXT_DELTAS, Timings
+from realtime_sync.session import DISCARD, Deadline, EventQueue
+from realtime_sync.types import UnknownEvent
+
+__all__ = ["REFUSED", "Phase", "TurnBook", "TurnState"]
+
+MAX_ROUTES = 1024
+ABANDONED_SLOT_SECONDS = 10.0
+CREATE_SECONDS = 60.0
+
+
+class Phase(enum.Enum):
+    """Where a turn is."""
+
+    WAITING = "waiting for the conversation to be free"
+    SENT = "sent, not yet answered"
+    RUNNING = "its response runs"
+    REFUSED = "another response was active; to be sent again"
+    OVER = "ended, failed or abandoned before it began"
+
+
+class _Refused:
+    """The type of `REFUSED`."""
+
+    type = "refused"
+
+
+REFUSED = _Refused()
+"""Put into a turn's queue to tell its consumer to send the create again."""
+
+
+@define(eq=False, kw_only=True)
+class TurnState:
+    """One turn, from the call to its terminal event. The session's lock guards every field but the first four."""
+
+    queue: EventQueue
+    deadline: Deadline
+    out_of_band: bool = False
+    token: str = field(factory=lambda: secrets.token_hex(8))
+    phase: Phase = Phase.WAITING
+    response_id: str | None = None
+    error: Any = None
+    """The error event that failed the turn."""
+    cancel_when_created: bool = False
+    abandoned_at: float | None = None
+    item_ids: set[str] = field(factory=set)
+    event_ids: set[str] = field(factory=set)
+    started_at: float | None = None
+    first_event_at: float | None = None
+    first_token_at: float | None = None
+    done_at: float | None = None
+
+    @property
+    def abandoned(self) -> bool:
+        return self.abandoned_at is not None
+
+    def timings(self) -> Timings:
+        """Return the arrival times relative to the start."""
+        start = self.started_at
+
+        def since(moment: float | None) -> float | None:
+            return None if moment is None or start is None else moment - start
+
+        return Timings(
+            first_event=since(self.first_event_at), first_token=since(self.first_token_at), done=since(self.done_at)
+        )
+
+    def note_arrival(self, kind: str) -> None:
+        """Keep the time of the first event and of the first text."""
+        if self.first_event_at is None:
+            self.first_event_at = time.monotonic()
+        if self.first_token_at is None and kind in TEXT_DELTAS:
+            self.first_token_at = time.monotonic()
+
+
+@define(eq=False)
+class _Create:
+    """A `response.create` on its way, whoever sent it."""
+
+    event_id: str
+    turn: TurnState | None
+    token: str | None
+    out_of_band: bool
+    sent_at: float = field(factory=time.monotonic)
+
+
+@define(eq=False, kw_only=True)
+class TurnBook:
+    """All open turns of a session. The session's lock guards everything.
+
+    `_submit` hands an event to the reader for sending; `_confirm` tells the event id of a create and what answered it;
+    `_new_queue` makes a queue for a turn that nobody asked for.
+    """
+
+    _lock: Lock
+    _submit: Callable[[dict[str, Any]], None]
+    _confirm: Callable[[str, Any], None]
+    _new_queue: Callable[[], EventQueue]
+    _close_queue: Callable[[EventQueue], None]
+    slot: ResponseSlot = field(init=False)
+    echoes: bool = field(init=False, default=False)
+    """The peer has echoed a token of ours, so a response without one is not ours."""
+    vad_starting: bool = field(init=False, default=False)
+    """Speech has ended and the server may be about to start a response by itself."""
+    listeners: deque[Callable[[TurnState], None]] = field(init=False, factory=deque)
+    """Those who want the turns that nobody asked for; the first one gets them."""
+    _creates: deque[_Create] = field(init=False, factory=deque)
+    _by_response: dict[str, TurnState] = field(init=False, factory=dict)
+    _by_item: dict[str, TurnState] = field(init=False, factory=dict)
+    _by_event: dict[str, TurnState] = field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        """Make the slot under the same lock."""
+        self.slot = ResponseSlot(self._lock)
+
+    @property
+    def has_open(self) -> bool:
+        return any(not turn.abandoned for turn in self._all())
+
+    @property
+    def active_response_id(self) -> str | None:
+        """The id of the conversation's active response, ours or not, or None."""
+        holder = self.slot.holder
+        return holder.response_id if isinstance(holder, TurnState) else self.slot.occupant
+
+    # -- sent ---------------------------------------------------------------------------------------------------
+
+    def sent(self, data: Mapping[str, Any], turn: TurnState | None) -> None:
+        """Note an item or a create that takes its place in the outgoing order."""
+        event_id = data["event_id"]
+        if data["type"] == "response.create":
+            response = data.get("response") or {}
+            token = (response.get("metadata") or {}).get(TOKEN_KEY)
+            self._creates.append(_Create(event_id, turn, token, response.get("conversation") == "none"))
+            if turn is not None:
+                turn.phase = Phase.SENT
+        elif turn is not None:
+            self._by_item[data["item"]["id"]] = turn
+            turn.item_ids.add(data["item"]["id"])
+        if turn is not None:
+            if turn.started_at is None:
+                turn.started_at = time.monotonic()
+            self._by_event[event_id] = turn
+            turn.event_ids.add(event_id)
+
+    # -- received -----------------------------------------------------------------------------------------------
+
+    def owner(self, event: Any) -> EventQueue | Any | None:
+        """Return the queue of the turn that an event belongs to, `DISCARD`, or None for nobody's."""
+        kind = event.type
+        if kind == "response.created":
+            turn = self._created(event)
+        elif kind == "response.done":
+            return self._done(event)
+        elif kind == "error":
+            return self._refused(event)
+        elif not self._by_response and not self._by_item:
+            return None
+        else:
+            turn = self._turn_of(event, kind)
+        if turn is None:
+            return None
+        turn.note_arrival(kind)
+        return DISCARD if turn.abandoned else turn.queue
+
+    def _turn_of(self, event: Any, kind: str) -> TurnState | None:
+        response_id = _field(event, "response_id")
+        if response_id is not None:
+            turn = self._by_response.get(response_id)
+            if turn is not None and kind == "response.output_item.added":
+                self._adopt(turn, _item_id(event))
+            return turn
+        if kind.startswith("conversation.item."):
+            return self._turn_of_item(event)
+        return None
+
+    def _turn_of_item(self, event: Any) -> TurnState | None:
+        item_id = _item_id(event)
+        turn = self._by_item.get(item_id) if item_id is not None else None
+        if turn is None and getattr(getattr(event, "item", None), "status", None) == "in_progress":
+            # The order of conversation.item.added and response.output_item.added is not promised; an item in
+            # progress can only be of the conversation's one active response.
+            holder = self.slot.holder
+            if isinstance(holder, TurnState) and holder.phase is Phase.RUNNING and not holder.out_of_band:
+                turn = holder
+                self._adopt(turn, item_id)
+        return turn
+
+    def _adopt(self, turn: TurnState, item_id: str | None) -> None:
+        if item_id is not None:
+            self._by_item[item_id] = turn
+            turn.item_ids.add(item_id)
+
+    def _created(self, event: Any) -> TurnState | None:
+        response_id = response_id_of(event)
+        create = self._claim(event)
+        if response_id is None:
+            return None
+        if create is None:
+            return self._start_unasked(response_id)
+        self._confirm(create.event_id, event)
+        turn = create.turn
+        if turn is None:
+            if not create.out_of_band:
+                self.slot.occupy_locked(response_id)
+                return self._start_unasked(response_id, occupy=False)
+            return None
+        turn.phase = Phase.RUNNING
+        turn.response_id = response_id
+        self._route(response_id, turn)
+        if turn.abandoned or turn.cancel_when_created:
+            self._submit({"type": "response.cancel", "response_id": response_id})
+        return turn
+
+    def _start_unasked(self, response_id: str, *, occupy: bool = True) -> TurnState | None:
+        """Note a response that none of our calls asked for, and open a turn for it if somebody listens."""
+        if occupy:
+            self.vad_starting = False
+            self.slot.occupy_locked(response_id)
+        if not self.listeners:
+            return None
+        turn = TurnState(queue=self._new_queue(), deadline=Deadline(None), phase=Phase.RUNNING)
+        turn.response_id = response_id
+        turn.started_at = time.monotonic()
+        self._route(response_id, turn)
+        self.listeners[0](turn)
+        return turn
+
+    def _claim(self, event: Any) -> _Create | None:
+        """Find the create that a response.created answers, and take it out of the line."""
+        metadata = getattr(getattr(event, "response", None), "metadata", None)
+        token = metadata.get(TOKEN_KEY) if isinstance(metadata, Mapping) else None
+        if token is not None:
+            create = next((each for each in self._creates if each.token == token), None)
+            self.echoes = self.echoes or create is not None
+        elif self._creates and not self.vad_starting:
+            head = self._creates[0]
+            # Without an echo the order decides, unless this peer is known to echo: then it is not ours.
+            create = head if head.token is None or not (self.echoes or metadata) else None
+        else:
+            create = None
+        if create is not None:
+            self._creates.remove(create)
+        return create
+
+    def _done(self, event: Any) -> EventQueue | Any | None:
+        response_id = response_id_of(event)
+        turn = self._by_response.pop(response_id, None) if response_id is not None else None
+        self.slot.done_locked(response_id)
+        if turn is None:
+            return None
+        turn.note_arrival("response.done")
+        turn.done_at = time.monotonic()
+        abandoned = turn.abandoned
+        self._finish(turn)
+        if abandoned:
+            return DISCARD
+        turn.queue.put_locked((0, event, 0))
+        turn.queue.end_locked(lambda: None)
+        return DISCARD  # It is in the turn's queue already, before the end of that queue.
+
+    def _refused(self, event: Any) -> EventQueue | Any | None:
+        event_id = refused_event_id(event)
+        if event_id is None:
+            return None
+        create = next((each for each in self._creates if each.event_id == event_id), None)
+        if create is not None:
+            self._creates.remove(create)
+        turn = self._by_event.pop(event_id, None)
+        if turn is None:
+            return None
+        if turn.abandoned:
+            if create is not None:
+                self._finish(turn)
+            return DISCARD
+        if create is not None and error_code(event) == ACTIVE_RESPONSE:
+            turn.phase = Phase.REFUSED
+            self.slot.release_locked(turn)
+            turn.queue.put_locked((0, REFUSED, 0))
+            return DISCARD
+        turn.error = event
+        turn.queue.put_locked((0, event, 0))
+        turn.queue.end_locked(lambda: None)
+        if create is not None:
+            self._finish(turn)
+        else:
+            self.abandon(turn)  # The item was refused, so its response would answer something else.
+        return DISCARD
+
+    # -- the end of a turn --------------------------------------------------------------------------------------
+
+    def cancel(self, turn: TurnState) -> None:
+        """Have the server end a turn; its events go on to its terminal event."""
+        if turn.phase is Phase.RUNNING:
+            self._submit({"type": "response.cancel", "response_id": turn.response_id})
+        elif turn.phase is not Phase.OVER:
+            turn.cancel_when_created = True
+
+    def abandon(self, turn: TurnState) -> None:
+        """Let nobody see the rest of a turn: cancel it by id and discard what still comes."""
+        if turn.phase is Phase.OVER or turn.abandoned:
+            return
+        turn.abandoned_at = time.monotonic()
+        if turn.error is None:
+            turn.queue.clear_locked()
+            turn.queue.end_locked(lambda: None)
+        if turn.phase is Phase.RUNNING:
+            self._submit({"type": "response.cancel", "response_id": turn.response_id})
+        elif turn.phase in (Phase.WAITING, Phase.REFUSED):
+            self._finish(turn)
+
+    def _finish(self, turn: TurnState) -> None:
+        turn.phase = Phase.OVER
+        for item_id in turn.item_ids:
+            self._by_item.pop(item_id, None)
+        for event_id in turn.event_ids:
+            self._by_event.pop(event_id, None)
+        self.slot.release_locked(turn)
+        self._close_queue(turn.queue)
+
+    def tick(self) -> None:
+        """Give up on creates that were never answered and on abandoned turns that never end."""
+        now = time.monotonic()
+        while self._creates and now - self._creates[0].sent_at > CREATE_SECONDS and self._is_orphan(self._creates[0]):
+            create = self._creates.popleft()
+            if create.turn is not None:
+                self._finish(create.turn)
+        holder = self.slot.holder
+        left = holder.abandoned_at if isinstance(holder, TurnState) else None
+        if left is not None and now - left > ABANDONED_SLOT_SECONDS:
+            self.slot.release_locked(holder)
+
+    @staticmethod
+    def _is_orphan(create: _Create) -> bool:
+        return create.turn is None or create.turn.abandoned
+
+    def end(self, make_error: Callable[[], BaseException]) -> None:
+        """Fail every open turn: the connection is over."""
+        for turn in self._all():
+            turn.queue.end_locked(make_error)
+            turn.phase = Phase.OVER
+            self._close_queue(turn.queue)
+        self._creates.clear()
+        self._by_response.clear()
+        self._by_item.clear()
+        self._by_event.clear()
+        self.slot.end_locked()
+
+    def _all(self) -> set[TurnState]:
+        return {*self._by_response.values(), *self._by_event.values(), *self._by_item.values()}
+
+    def _route(self, response_id: str, turn: TurnState) -> None:
+        if len(self._by_response) >= MAX_ROUTES:
+            # Only responses that never ended can fill this: let the oldest go.
+            self._finish(self._by_response.pop(next(iter(self._by_response))))
+        self._by_response[response_id] = turn
+
+
+def response_id_of(event: Any) -> str | None:
+    """Return the id in the `response` object of an event, also of one that did not fit its class."""
+    if isinstance(event, UnknownEvent):
+        response = event.raw.get("response")
+        found = response.get("id") if isinstance(response, Mapping) else None
+        return found if isinstance(found, str) else None
+    found = getattr(getattr(event, "response", None), "id", None)
+    return found if isinstance(found, str) else None
+
+
+def refused_event_id(event: Any) -> str | None:
+    """Return the id of the client event that an error event names."""
+    if isinstance(event, UnknownEvent):
+        return None
+    found = getattr(getattr(event, "error", None), "event_id", None)
+    return found if isinstance(found, str) else None
+
+
+def _field(event: Any, name: str) -> str | None:
+    found = event.raw.get(name) if isinstance(event, UnknownEvent) else getattr(event, name, None)
+    return found if isinstance(found, str) else None
+
+
+def _item_id(event: Any) -> str | None:
+    found = getattr(getattr(event, "item", None), "id", None) or _field(event, "item_id")
+    return found if isinstance(found, str) else None

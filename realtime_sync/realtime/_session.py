@@ -1,0 +1,129 @@
+"""A Realtime session: the shared surface, the verbs, and whole turns in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from realtime_sync.config import NOT_GIVEN, NotGiven
+from realtime_sync.realtime._api import RealtimeApi
+from realtime_sync.realtime._resources import (
+    ConversationResource,
+    InputAudioBufferResource,
+    OutputAudioBufferResource,
+    ResponseResource,
+    SessionResource,
+    new_item_id,
+    user_item,
+)
+from realtime_sync.realtime._stream import Turns, TurnStream, start_turn
+from realtime_sync.realtime._turn import Turn
+from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Session
+from realtime_sync.wire import to_wire
+
+__all__ = ["RealtimeSession"]
+
+
+class RealtimeSession(Session):
+    """One open Realtime session; made by ``client.realtime.connect(…)``.
+
+    Attributes:
+        session, conversation, input_audio_buffer, output_audio_buffer, response: the API's verbs.
+    """
+
+    def __init__(self, core: Core, api: RealtimeApi, turn_timeout: float | None) -> None:
+        super().__init__(core)
+        self._api = api
+        self._turn_timeout = turn_timeout
+
+    # Made when asked for: they refer back to the session, and a session that is dropped must not wait for the
+    # garbage collector to notice a cycle.
+    @property
+    def session(self) -> SessionResource:
+        """session.update, and the effective session."""
+        return SessionResource(self)
+
+    @property
+    def conversation(self) -> ConversationResource:
+        """conversation.item.create, retrieve, delete and truncate."""
+        return ConversationResource(self)
+
+    @property
+    def input_audio_buffer(self) -> InputAudioBufferResource:
+        """input_audio_buffer.append, commit and clear."""
+        return InputAudioBufferResource(self)
+
+    @property
+    def output_audio_buffer(self) -> OutputAudioBufferResource:
+        """output_audio_buffer.clear."""
+        return OutputAudioBufferResource(self)
+
+    @property
+    def response(self) -> ResponseResource:
+        """response.create and cancel."""
+        return ResponseResource(self)
+
+    def request(self, event: Any, timeout: float | None = REQUEST_TIMEOUT) -> Any:
+        """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
+        self._core.check()
+        data = self._core.complete(event)
+        if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
+            data["item"] = {**item, "id": item.get("id") or new_item_id()}
+        elif data["type"] == "response.cancel" and data.get("response_id") is None:
+            # Without an id it hits the conversation's active response; the answer names that one.
+            with self._core.lock:
+                active = self._api.book.active_response_id
+            if active is not None:
+                data["response_id"] = active
+        return self._core.request(data, Deadline(timeout))
+
+    def stream(
+        self, text: str | None = None, *, response: Any = None, timeout: float | None | NotGiven = NOT_GIVEN
+    ) -> TurnStream:
+        """Send a turn and return its stream, as soon as it is sent.
+
+        Waits while another response of this conversation is active. With ``response={"conversation": "none"}`` the
+        turn runs beside the conversation: `text` becomes (part of) its own input and no item is added.
+
+        Args:
+            text: the user's message. None: only create a response to what is there.
+            response: settings for this response alone: a class or a dict.
+            timeout: seconds for the whole turn, waiting and consuming included. None: no limit; left out: the
+                client's `timeout`.
+
+        Raises:
+            RequestTimeout: the conversation did not become free in time; nothing was sent.
+            SendTimeout, ConnectionClosed, LocalProtocolError: as `send`.
+        """
+        self._core.check()
+        item = user_item(text) if text is not None else None
+        settings = to_wire(response) if response is not None else {}
+        seconds = self._turn_timeout if isinstance(timeout, NotGiven) else timeout
+        return start_turn(self._core, self._api, item, settings, seconds)
+
+    def ask(
+        self, text: str | None = None, *, response: Any = None, timeout: float | None | NotGiven = NOT_GIVEN
+    ) -> Turn:
+        """Send a turn and return all of it once it has ended. Arguments as in `stream`.
+
+        Completed, incomplete and cancelled turns return: see `Turn.status`.
+
+        Raises:
+            ResponseFailed: the response ended with status "failed".
+            ServerError: the server refused the item or the request.
+            RequestTimeout: the turn did not end in time; its response is cancelled. `partial` has what arrived.
+            TurnInterrupted: the connection ended first. `partial` has what arrived.
+        """
+        with self.stream(text, response=response, timeout=timeout) as stream:
+            return stream.turn()
+
+    def turns(self, timeout: float | None = None) -> Turns:
+        """Iterate over the responses that no `ask` or `stream` asked for (voice activity, `response.create` by hand).
+
+        Active when the call returns; events of these responses then go to their streams, not to the mailbox.
+
+        Args:
+            timeout: seconds to wait for each (None: no limit).
+        """
+        self._core.check()
+        return Turns(self._core, self._api, timeout)

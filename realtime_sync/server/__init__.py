@@ -1,0 +1,41 @@
+"""A threaded server on loopback that speaks OpenAI's Realtime API, for tests, demos and a quick start without a key.
+
+    with LocalServer() as server:
+        client = OpenAI(base_url=server.base_url, api_key="any")
+
+Its answers come from a small rule-based responder or from yours, ``LocalServer(responder=fn)``; there is no model in it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+from realtime_sync.errors import MissingExtra
+
+for _package in ("flask", "websockets"):
+    try:
+        _found = importlib.util.find_spec(_package)
+    except ValueError:
+        _found = None
+    if _found is None:
+        raise MissingExtra("server", "the local server")
+
+from realtime_sync.server._faults import Fault, Faults  # noqa: E402 - after the check
+from realtime_sync.server._journal import Handshake, ReceivedEvent  # noqa: E402
+from realtime_sync.server._local import LocalServer, serve  # noqa: E402
+from realtime_sync.server._reply import Answer, Reply, Responder, ResponderRequest  # noqa: E402
+from realtime_sync.server._rules import answer_by_rules  # noqa: E402
+
+__all__ = [
+    "Answer",
+    "Fault",
+    "Faults",
+    "Handshake",
+    "LocalServer",
+    "ReceivedEvent",
+    "Reply",
+    "Responder",
+    "ResponderRequest",
+    "answer_by_rules",
+    "serve",
+]

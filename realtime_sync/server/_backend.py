@@ -1,0 +1,51 @@
+"""What the connections of one server share."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import threading
+
+from attrs import define, field
+
+from realtime_sync.server._faults import Faults
+from realtime_sync.server._journal import Handshake, Journal
+from realtime_sync.server._reply import Responder
+
+__all__ = ["Backend", "new_id"]
+
+
+def new_id(prefix: str) -> str:
+    """Return a new id in the API's style: ``item_`` and 24 random characters."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+@define(eq=False, kw_only=True)
+class Backend:
+    """The responder, the faults and the records of one server.
+
+    Threads: any. Locks: _lock guards _handshakes; everything else is set once and safe by itself.
+    """
+
+    responder: Responder
+    faults: Faults
+    time_scale: float
+    """Factor on every pause and on the session's lifetime; 0: no pauses, sessions do not expire."""
+    journal: Journal = field(init=False, factory=Journal)
+    _numbers: itertools.count[int] = field(init=False, factory=itertools.count)
+    _lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
+    _handshakes: list[Handshake] = field(init=False, factory=list)
+
+    def next_connection(self) -> int:
+        """Return the index of a new WebSocket."""
+        return next(self._numbers)
+
+    def shook_hands(self, handshake: Handshake) -> None:
+        """Keep the record of a new WebSocket."""
+        with self._lock:
+            self._handshakes.append(handshake)
+
+    def handshakes(self) -> list[Handshake]:
+        """Return a copy of the records."""
+        with self._lock:
+            return list(self._handshakes)

@@ -1,0 +1,55 @@
+"""The Realtime API, as the local server speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, request
+
+from realtime_sync.server._backend import Backend
+from realtime_sync.server._channel import Channel
+from realtime_sync.server._journal import Handshake
+from realtime_sync.server._problem import Problem
+from realtime_sync.server._web import WebSocketResponse
+from realtime_sync.server.realtime._session import RealtimeSession
+
+__all__ = ["realtime_routes"]
+
+
+def realtime_routes(backend: Backend) -> Blueprint:
+    """Return the routes of the Realtime API, below the version prefix."""
+    routes = Blueprint("realtime", __name__)
+
+    @routes.get("/realtime", websocket=True)
+    def connect() -> Response:
+        model = _model(request.args, request.headers.get("OpenAI-Beta"))
+
+        def serve(channel: Channel, handshake: Handshake) -> RealtimeSession:
+            return RealtimeSession.start(channel, handshake, backend=backend, model=model)
+
+        return WebSocketResponse(backend, serve)
+
+    @routes.get("/realtime")
+    def explain() -> Response:
+        msg = "This URL is a WebSocket: connect to it with 'Upgrade: websocket'."
+        raise Problem(msg, status=426, headers={"Upgrade": "websocket"})
+
+    return routes
+
+
+def _model(query: Mapping[str, str], beta: str | None) -> str:
+    """Return the model of a conversation session, or raise the `Problem` with the URL or the beta header."""
+    if beta is not None and "realtime=v1" in beta:
+        msg = "The beta protocol is not spoken here: leave out the header 'OpenAI-Beta: realtime=v1'."
+        raise Problem(msg, code="beta_api_shape_disabled")
+    given = [name for name in ("model", "call_id", "intent") if query.get(name)]
+    if len(given) != 1:
+        msg = f"Give exactly one of model, call_id and intent in the query; got {', '.join(given) or 'none of them'}."
+        raise Problem(msg, code="missing_required_parameter" if not given else "invalid_value", param="model")
+    if given == ["call_id"]:
+        msg = f"No call with the id '{query['call_id']}': this local server takes no calls."
+        raise Problem(msg, code="call_not_found", param="call_id", status=404)
+    if given == ["intent"]:
+        msg = "This local server makes conversation sessions only: give a model instead of an intent."
+        raise Problem(msg, code="invalid_value", param="intent")
+    return query["model"]

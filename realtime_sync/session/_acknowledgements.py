@@ -1,0 +1,212 @@
+"""Which server event answers which client event.
+
+Answers are matched by an id where the protocol has one, else by order. Order is only trustworthy if every event
+of that kind is registered, whoever sent it, in the order in which it goes to the wire; that is why registering
+and queueing are one step under the session's lock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, field, frozen
+
+from realtime_sync.errors import AcknowledgementUnknown, ServerError
+from realtime_sync.session._waiting import Waiter
+
+__all__ = ["Acknowledgements", "Pending", "Rule", "server_error"]
+
+MAX_PENDING = 1024
+TOMBSTONE_SECONDS = 60.0
+
+Key = Callable[[Any], "str | None"]
+
+
+@frozen
+class Rule:
+    """How one client event type is answered.
+
+    Attributes:
+        answers: the server event types that acknowledge it, the first of them to come counts.
+            None at all: the API attributes the answer itself, through `Acknowledgements.confirmed`.
+        sent_key: reads the matching id from what is sent (a dict); None as a rule: matched by order.
+        received_key: reads the same id from the answer.
+    """
+
+    answers: tuple[str, ...]
+    sent_key: Key | None = None
+    received_key: Key | None = None
+
+
+@define(eq=False)
+class Pending:
+    """A sent event whose answer is awaited, or that merely holds its place in the order.
+
+    Locks: the session's lock guards every field. The wait ends by `resolve_locked` or the caller's deadline.
+    """
+
+    event_id: str
+    rule: Rule
+    key: str | None
+    waited_for: bool
+    sent_at: float = field(factory=time.monotonic)
+    answer: Any = None
+    error: BaseException | None = None
+    done: bool = False
+    waiter: Waiter = field(factory=Waiter)
+
+    def resolve_locked(self, *, answer: Any = None, error: BaseException | None = None) -> None:
+        """Give the answer or the error to the thread that waits. Only the first one counts."""
+        if not self.done:
+            self.done = True
+            self.answer, self.error = answer, error
+            self.waiter.wake()
+
+
+@define(eq=False)
+class _Line:
+    """The entries of one rule that are matched by order."""
+
+    entries: deque[Pending] = field(factory=deque)
+    in_doubt: bool = False
+    """An error without an id came while several were waiting: it may have answered any of them."""
+
+
+@define(eq=False)
+class Acknowledgements:
+    """All events of a session that await an answer. The session's lock guards everything."""
+
+    _rules: Mapping[str, Rule]
+    _by_event_id: dict[str, Pending] = field(init=False, factory=dict)
+    _lines: dict[tuple[str, ...], _Line] = field(init=False, factory=dict)
+    _answer_types: dict[str, list[Rule]] = field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        """Turn the table round: the reader asks by the type of the answer."""
+        for rule in self._rules.values():
+            for answer in rule.answers:
+                self._answer_types.setdefault(answer, []).append(rule)
+
+    def register(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
+        """Note an event that is being queued. Events matched by id are noted only if somebody waits."""
+        rule = self._rules.get(data["type"])
+        if rule is None or (rule.sent_key is not None and not waited_for):
+            return None
+        key = rule.sent_key(data) if rule.sent_key else None
+        pending = Pending(data["event_id"], rule, key, waited_for)
+        if rule.sent_key is None:
+            self._append_to_line(pending)
+        self._by_event_id[pending.event_id] = pending
+        return pending
+
+    def has_rule(self, event_type: str) -> bool:
+        return event_type in self._rules
+
+    def is_answer(self, event_type: str) -> bool:
+        return event_type in self._answer_types
+
+    def answered(self, event: Any) -> None:
+        """Match an event that may be an answer."""
+        for rule in self._answer_types[event.type]:
+            if rule.sent_key is None:
+                self._answer_line(rule, event)
+            elif rule.received_key is not None:
+                self._answer_by_key(rule, rule.received_key(event), event)
+
+    def confirmed(self, event_id: str, event: Any) -> None:
+        """Give an answer that the API itself attributed to a client event."""
+        pending = self._by_event_id.get(event_id)
+        if pending is not None:
+            self.forget(pending)
+            pending.resolve_locked(answer=event)
+
+    def refused(self, event_id: str, error_event: Any) -> bool:
+        """Match an error that names a client event; return whether a waiting caller gets it."""
+        pending = self._by_event_id.get(event_id)
+        if pending is None:
+            return False
+        self.forget(pending)
+        pending.resolve_locked(error=server_error(error_event))
+        return pending.waited_for
+
+    def unattributed_error(self) -> None:
+        """Note an error that names no event: where several wait in line, their positions are now in doubt."""
+        for line in self._lines.values():
+            if len(line.entries) > 1:
+                line.in_doubt = True
+
+    def withdraw(self, pending: Pending) -> None:
+        """Stop waiting. An entry in a line stays as a tombstone that swallows its late answer."""
+        pending.waited_for = False
+        if pending.rule.sent_key is not None:
+            self.forget(pending)
+
+    def forget(self, pending: Pending) -> None:
+        """Remove an entry: it is answered, or never reached the wire."""
+        self._by_event_id.pop(pending.event_id, None)
+        line = self._lines.get(pending.rule.answers)
+        if line is not None and pending.rule.sent_key is None and pending in line.entries:
+            line.entries.remove(pending)
+            line.in_doubt = line.in_doubt and bool(line.entries)
+
+    def end(self, make_error: Callable[[], BaseException]) -> None:
+        """Fail everybody who waits: the connection is over."""
+        for pending in list(self._by_event_id.values()):
+            pending.resolve_locked(error=make_error())
+        self._by_event_id.clear()
+        self._lines.clear()
+
+    def _append_to_line(self, pending: Pending) -> None:
+        line = self._lines.setdefault(pending.rule.answers, _Line())
+        old = time.monotonic() - TOMBSTONE_SECONDS
+        while line.entries and not line.entries[0].waited_for and line.entries[0].sent_at < old:
+            self.forget(line.entries[0])
+        if len(line.entries) >= MAX_PENDING:
+            self.forget(line.entries[0])
+            line.in_doubt = True
+        line.entries.append(pending)
+
+    def _answer_line(self, rule: Rule, event: Any) -> None:
+        line = self._lines.get(rule.answers)
+        if line is None or not line.entries:
+            return
+        if line.in_doubt and len(line.entries) > 1:
+            for pending in line.entries:
+                pending.resolve_locked(error=_unknown(pending))
+                pending.waited_for = False
+            self.forget(line.entries[0])
+            return
+        pending = line.entries[0]
+        self.forget(pending)
+        pending.resolve_locked(answer=event)
+
+    def _answer_by_key(self, rule: Rule, key: str | None, event: Any) -> None:
+        for pending in list(self._by_event_id.values()):
+            if pending.rule is rule and (pending.key is None or pending.key == key):
+                self.forget(pending)
+                pending.resolve_locked(answer=event)
+                return
+
+
+def _unknown(pending: Pending) -> AcknowledgementUnknown:
+    return AcknowledgementUnknown(
+        f"the server refused one of several events without naming it, so whether {pending.event_id} "
+        f"was accepted is not known; ask for the state again before you repeat it"
+    )
+
+
+def server_error(event: Any) -> ServerError:
+    """Turn an error event of the API into the exception for the caller whose event it names."""
+    error = event.error
+    what = error.message or error.code or error.type or "the server sent an error without a message"
+    return ServerError(
+        f"{what} (code {error.code}, for our event {error.event_id})",
+        type=error.type,
+        code=error.code,
+        param=error.param,
+        event_id=error.event_id,
+        event=event,
+    )

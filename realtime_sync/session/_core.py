@@ -1,0 +1,440 @@
+"""The core of a session: one connection, one reader thread, one lock, and everything events are handed to.
+
+Data flows one way: the reader takes messages from the connection, decodes them, finds each one's owner and
+observers, and puts it on their queues. Callers send through `Core.send` and wait on queues or on `Pending`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+
+from realtime_sync.config import ConnectionOptions
+from realtime_sync.errors import (
+    ClosedError,
+    ClosedOK,
+    ConnectionClosed,
+    ForkedError,
+    LocalProtocolError,
+    RequestTimeout,
+)
+from realtime_sync.session import _lifecycle
+from realtime_sync.session._acknowledgements import Acknowledgements, Pending
+from realtime_sync.session._api import Api
+from realtime_sync.session._dispatcher import Call, Dispatcher
+from realtime_sync.session._flow import Flow
+from realtime_sync.session._local_events import CallbackError, LocalEvent, Opened
+from realtime_sync.session._mailbox import Mailbox
+from realtime_sync.session._observers import ObserverIndex, Registration
+from realtime_sync.session._queue import Entry, EventQueue
+from realtime_sync.session._reader import Reader
+from realtime_sync.session._recent import Recent
+from realtime_sync.session._stats import Stats
+from realtime_sync.session._waiting import Deadline, Waiter
+from realtime_sync.transport import Connection
+from realtime_sync.wire import encode_event, to_wire
+
+__all__ = ["Core"]
+
+logger = logging.getLogger("realtime_sync")
+
+_numbers = itertools.count(1)
+
+TICK_SECONDS = 5.0
+PAUSE_LOG_SECONDS = 10.0
+MAX_LOGGED_TYPES = 256
+BATCH = 128
+"""Events routed per hold of the lock, so that a consumer never waits long for it."""
+CLOSE_MARGIN = 0.15
+"""Seconds that `close` allows beyond `close_timeout` for threads to end."""
+
+
+@define(eq=False, kw_only=True)
+class Core:
+    """Everything about a session that its threads share. Threads hold the core, never the public session.
+
+    Threads: any. `Reader` does what only rts-reader-N may.
+    Locks: `lock` guards all delivery state (queues, observers, acknowledgements, the API's tracking) and is never
+    held while waiting, sending, logging or calling user code. `posted` and `forked` need none.
+    """
+
+    # set once, before start
+    connection: Connection
+    options: ConnectionOptions
+    api: Api
+    lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
+    reader: Reader = field(init=False, repr=False)
+    flow: Flow = field(init=False, repr=False)
+    mailbox: Mailbox = field(init=False, repr=False)
+    callbacks: Dispatcher = field(init=False, repr=False)
+    urgent: Dispatcher = field(init=False, repr=False)
+    acknowledgements: Acknowledgements = field(init=False, repr=False)
+    _id_prefix: str = field(init=False, repr=False)
+    _ids: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1), repr=False)
+    # no lock: written by the fork handler in a process that has one thread
+    forked: bool = field(init=False, default=False)
+    # no lock: only ever set
+    closing: bool = field(init=False, default=False)
+    # no lock: SimpleQueue is reentrant, so finalizers and signal handlers may post
+    posted: queue.SimpleQueue[Callable[[], object]] = field(init=False, factory=queue.SimpleQueue, repr=False)
+    # guarded by lock
+    observers: ObserverIndex = field(init=False, factory=ObserverIndex, repr=False)
+    recent: Recent = field(init=False, factory=Recent, repr=False)
+    number: int = field(init=False, default=0)
+    events_sent: int = field(init=False, default=0)
+    _subscriptions_dropped: int = field(init=False, default=0)
+    opened: bool = field(init=False, default=False)
+    ended: ConnectionClosed | None = field(init=False, default=None)
+    ended_quietly: bool = field(init=False, default=False)
+    end_waiters: list[Waiter] = field(init=False, factory=list, repr=False)
+    last_error: Any = field(init=False, default=None, repr=False)
+    """The last error event that nobody claimed."""
+    # each thread its own
+    _local: threading.local = field(init=False, factory=threading.local, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Put the parts together; nothing runs yet."""
+        number = next(_numbers)
+        high, low = self.options.max_queue or (None, 0)
+        self._id_prefix = f"evt_{secrets.token_hex(6)}_"
+        self.flow = Flow(wake=self.connection.wake)
+        self.mailbox = Mailbox(
+            lock=self.lock,
+            flow=self.flow,
+            high_mark=high,
+            low_mark=low,
+            max_bytes=self.options.max_queue_bytes,
+            counts_as_wait=False,
+        )
+        self.callbacks = self._dispatcher(f"rts-callbacks-{number}", low)
+        self.urgent = self._dispatcher(f"rts-urgent-{number}", low)
+        self.acknowledgements = Acknowledgements(self.api.rules)
+        self.reader = Reader(self, f"rts-reader-{number}")
+        self.api.bind(self)
+
+    def _dispatcher(self, name: str, low: int) -> Dispatcher:
+        return Dispatcher(
+            name=name,
+            lock=self.lock,
+            flow=self.flow,
+            max_bytes=self.options.max_queue_bytes,
+            low_mark=low,
+            report=self.emit,
+        )
+
+    def start(self) -> None:
+        """Start the reader. Handlers that must miss nothing are registered before."""
+        _lifecycle.track(self)
+        self.reader.thread.start()
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise `ForkedError` in a child process. Comes before any lock: the fork may have copied a held one."""
+        if self.forked:
+            msg = "this session was opened before a fork, in the parent process; open a new one in this process"
+            raise ForkedError(msg)
+
+    @property
+    def finished(self) -> bool:
+        return self.ended is not None
+
+    def closed_error(self, cls: type[ConnectionClosed] | None = None, **details: Any) -> ConnectionClosed:
+        """Make a fresh exception for the end of this connection: each thread that raises needs its own."""
+        end = self.ended
+        if end is None:
+            msg = "the connection is being closed"
+            return ClosedOK(msg, code=1000, closed_by="local")
+        kind = cls or (ClosedOK if isinstance(end, ClosedOK) else ClosedError)
+        error = kind(
+            end.message,
+            code=end.code,
+            reason=end.reason,
+            closed_by=end.closed_by,
+            server_error=self.last_error,
+            **details,
+        )
+        error.__cause__ = end.__cause__
+        return error
+
+    def new_queue(self) -> EventQueue:
+        """Make a queue for a turn, stream or subscription."""
+        _, low = self.options.max_queue or (None, 0)
+        return EventQueue(lock=self.lock, flow=self.flow, max_bytes=self.options.max_queue_bytes, low_mark=low)
+
+    def open_queue_locked(self, queue: EventQueue) -> None:
+        """Count a queue as a consumer: the reader may not pause while it is hungry."""
+        self.flow.consumers.add(queue)
+        self.mailbox.other_consumer_opened_locked()
+        self.flow.resume_if_paused()
+        if self.ended is not None:
+            queue.end_locked(self.closed_error)
+
+    def close_queue_locked(self, queue: EventQueue) -> None:
+        """Stop counting a queue, keeping what it dropped in the statistics."""
+        self.flow.consumers.discard(queue)
+        self._subscriptions_dropped += queue.dropped
+        queue.dropped = 0
+
+    def stats(self) -> Stats:
+        """Take a snapshot of the counters."""
+        with self.lock:
+            dropped = self._subscriptions_dropped + sum(each.dropped for each in self.observers.queues())
+            both = (self.callbacks, self.urgent)
+            return Stats(
+                events_received=self.number,
+                events_sent=self.events_sent,
+                bytes_received=self.connection.bytes_received,
+                bytes_sent=self.connection.bytes_sent,
+                unknown_events=self.reader.unknown,
+                undecodable_events=self.reader.undecodable,
+                mailbox_events=len(self.mailbox),
+                mailbox_bytes=self.mailbox.bytes,
+                mailbox_dropped=self.mailbox.dropped,
+                callbacks_waiting=sum(len(each) for each in both),
+                callbacks_dropped=sum(each.dropped for each in both),
+                callbacks_discarded=sum(each.discarded for each in both),
+                subscriptions_dropped=dropped,
+                paused_seconds=self.flow.total_paused(),
+                send_backlog_bytes=self.connection.backlog,
+            )
+
+    # -- sending ------------------------------------------------------------------------------------------------
+
+    def new_event_id(self) -> str:
+        """Return an id that this process never used before."""
+        return f"{self._id_prefix}{next(self._ids)}"
+
+    def complete(self, event: Any) -> dict[str, Any]:
+        """Turn an event into a dict of its own with a type and an id.
+
+        Raises:
+            LocalProtocolError: it has no type, or a value that cannot be encoded.
+        """
+        data = to_wire(event)
+        if not isinstance(data.get("type"), str):
+            msg = "an event needs a 'type', a string"
+            raise LocalProtocolError(msg)
+        if data.get("event_id") is None:
+            data["event_id"] = self.new_event_id()
+        return data
+
+    def send(
+        self,
+        data: Mapping[str, Any],
+        *,
+        deadline: Deadline | None = None,
+        claim: object = None,
+        waited_for: bool = False,
+    ) -> Pending | None:
+        """Queue one completed event and write what the kernel takes.
+
+        Its place in the outgoing order, its registration for an answer and the calling thread's position for
+        `wait_for` are taken in one step under the lock.
+
+        Raises:
+            SendTimeout: the peer took no data for `send_timeout`, or the deadline passed; nothing was queued.
+            ConnectionClosed: the connection is closed or closing.
+        """
+        self.check()
+        connection = self.connection
+        outgoing = connection.prepare(encode_event(data))
+        while True:
+            with self.lock:
+                if self.ended is not None:
+                    raise self.closed_error()
+                if connection.offer(outgoing):
+                    pending = self.acknowledgements.register(data, waited_for=waited_for)
+                    self.api.sent_locked(data, claim)
+                    self.events_sent += 1
+                    position = self.number
+                    break
+            self._wait_admission(deadline)
+        self._local.position = position
+        connection.pump()
+        return pending
+
+    def _wait_admission(self, deadline: Deadline | None) -> None:
+        token = object()
+        try:
+            self.flow.begin_wait(token)
+            self.connection.wait_admission(deadline.remaining() if deadline else None)
+        finally:
+            self.flow.end_wait(token)
+
+    def request(self, event: Any, deadline: Deadline, *, claim: object = None) -> Any:
+        """Send an event and return the event that acknowledges it.
+
+        Raises:
+            LocalProtocolError: events of this type are never acknowledged.
+            ServerError: an error names this event.
+            AcknowledgementUnknown: answers can no longer be told apart.
+            RequestTimeout: no answer in time.
+        """
+        data = self.complete(event)
+        if not self.acknowledgements.has_rule(data["type"]):
+            msg = f"the server does not acknowledge {data['type']}: use send()"
+            raise LocalProtocolError(msg)
+        pending = None
+        try:
+            pending = self.send(data, deadline=deadline, claim=claim, waited_for=True)
+            assert pending is not None  # noqa: S101  (has_rule and waited_for guarantee it)
+            self.flow.begin_wait(pending)
+            pending.waiter.wait(deadline.remaining())
+        finally:
+            if pending is not None:
+                self.flow.end_wait(pending)
+                with self.lock:
+                    if not pending.done:
+                        self.acknowledgements.withdraw(pending)
+        if pending.error is not None:
+            raise pending.error
+        if not pending.done:
+            msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known"
+            raise RequestTimeout(msg)
+        return pending.answer
+
+    def submit(self, data: dict[str, Any]) -> None:
+        """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""
+        self.post(lambda: self.reader.unsent.append(data))
+
+    def post(self, action: Callable[[], object]) -> None:
+        """Have the reader do something soon. Takes no lock: finalizers and signal handlers may call it."""
+        self.posted.put(action)
+        self.connection.wake()
+
+    # -- looking back -------------------------------------------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        """The number of the event up to which the calling thread has no interest in the past."""
+        return getattr(self._local, "position", 0)
+
+    def seen(self, number: int) -> None:
+        """Note that the calling thread was given event `number`."""
+        if number > getattr(self._local, "position", 0):
+            self._local.position = number
+
+    def since_locked(self, position: int) -> list[Entry]:
+        """Return the recent events after a position.
+
+        Raises:
+            LocalProtocolError: some have left the ring.
+        """
+        entries = self.recent.since(position)
+        if entries is None:
+            msg = "too many events have come since this thread last sent to look back: subscribe() before you send"
+            raise LocalProtocolError(msg)
+        return entries
+
+    # -- observers ----------------------------------------------------------------------------------------------
+
+    def register(self, registration: Registration) -> None:
+        """Add a callback; "open" on an open session is called at once."""
+        with self.lock:
+            self.observers.add(registration)
+            self.mailbox.other_consumer_opened_locked()
+            dispatcher = self.dispatcher_of(registration)
+            dispatcher.wanted = True
+            self.flow.consumers.add(dispatcher)
+            if registration.name == Opened.type and self.opened and self.ended is None:
+                self.dispatch_locked(Opened(), self.observers.claim((registration,)), 0)
+        self.connection.wake()  # The reader starts the thread.
+
+    def unregister(self, registration: Registration) -> None:
+        """Call this callback no more."""
+        with self.lock:
+            self.observers.remove(registration)
+
+    def dispatcher_of(self, registration: Registration) -> Dispatcher:
+        """Return the queue and thread of a callback."""
+        return self.urgent if registration.urgent else self.callbacks
+
+    def dispatch_locked(self, event: Any, registrations: Sequence[Registration], size: int) -> None:
+        """Queue an event for the callbacks that it matched."""
+        for dispatcher in (self.callbacks, self.urgent):
+            mine = tuple(each for each in registrations if self.dispatcher_of(each) is dispatcher)
+            overflow = dispatcher.put_locked(Call(event, mine, size)) if mine else None
+            if overflow is not None:
+                self.posted.put(lambda overflow=overflow: self._emit_or_log(overflow))
+
+    def _emit_or_log(self, event: CallbackError) -> None:
+        if not self.emit(event):
+            logger.warning("%s", event.error)
+
+    def open(self) -> None:
+        """Call the handlers of "open"; from now on a new one is called at once."""
+        with self.lock:
+            self.opened = True
+            self._emit_locked(Opened())
+
+    def emit(self, event: LocalEvent) -> bool:
+        """Give a local event to its handlers; return whether there are any."""
+        with self.lock:
+            return self._emit_locked(event)
+
+    def _emit_locked(self, event: LocalEvent) -> bool:
+        matches = self.observers.of(event.type, event.type)
+        registrations = self.observers.claim(matches.registrations) if matches else ()
+        self.dispatch_locked(event, registrations, 0)
+        return bool(registrations)
+
+    # -- closing ------------------------------------------------------------------------------------------------
+
+    def wait_end(self, deadline: Deadline) -> bool:
+        """Wait until the connection is over; return False at the deadline."""
+        while self.ended is None:
+            waiter = Waiter()
+            try:
+                with self.lock:
+                    if self.ended is not None:
+                        break
+                    if deadline.expired():
+                        return False
+                    self.end_waiters.append(waiter)
+                self.flow.begin_wait(waiter)
+                waiter.wait(deadline.remaining())
+            finally:
+                self.flow.end_wait(waiter)
+                with self.lock, contextlib.suppress(ValueError):
+                    self.end_waiters.remove(waiter)
+        return True
+
+    def start_close(self, code: int, reason: str) -> None:
+        """Ask for the close without waiting. Takes no lock: finalizers and signal handlers may call it."""
+        self.closing = True
+        self.connection.start_close(code, reason)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close, waiting at most `close_timeout` (and a moment) for everything together.
+
+        Takes no lock, so that a signal handler may call it on top of anything.
+        """
+        if self.forked:
+            return
+        self.start_close(code, reason)
+        me = threading.current_thread()
+        threads = [self.reader.thread]
+        if me not in (self.reader.thread, self.callbacks.thread, self.urgent.thread):
+            both = (self.callbacks, self.urgent)
+            threads += [each.thread for each in both if each.thread and not each.is_dispatching_here()]
+        deadline = Deadline(self.options.close_timeout + CLOSE_MARGIN)
+        token = object()
+        try:
+            self.flow.begin_wait(token)
+            for thread in threads:
+                if thread is not me and thread.is_alive():
+                    thread.join(deadline.remaining())
+        finally:
+            self.flow.end_wait(token)
+        stuck = [thread.name for thread in threads if thread is not me and thread.is_alive()]
+        if stuck:
+            logger.warning("close() left %s running: it is inside a callback or a system call", ", ".join(stuck))

@@ -1,0 +1,201 @@
+"""The thread that runs user callbacks, in event order, so that user code never runs on the reader."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+
+from realtime_sync.errors import SlowConsumer
+from realtime_sync.session._flow import Flow
+from realtime_sync.session._local_events import CallbackError
+from realtime_sync.session._observers import Registration
+from realtime_sync.session._waiting import Deadline, Waiter
+
+__all__ = ["Call", "Dispatcher"]
+
+logger = logging.getLogger("realtime_sync")
+
+SLOW_CALLBACK_SECONDS = 30.0
+
+
+@define(eq=False)
+class Call:
+    """One event on its way to the callbacks that matched when it was routed."""
+
+    event: Any
+    registrations: tuple[Registration, ...]
+    size: int
+
+
+@define(eq=False, kw_only=True)
+class Dispatcher:
+    """Queue and thread of a session's callbacks (one for the ordinary, one for the urgent ones).
+
+    Threads: the reader puts and ends (`*_locked`) and starts the thread in `start_if_needed`: only the reader may,
+    because `Thread.start` can be left broken by an interrupt, and no signal handler runs on the reader. The
+    thread itself runs `_run`; a caller of `dispatch_events` runs `run_here` and takes its place.
+    Locks: `_lock`, the session's, guards every field but `_role`; `_role` is held while a callback runs, by
+    whichever thread dispatches. The wait for work ends by work, by the end, or by a hand-over.
+    """
+
+    name: str
+    _lock: threading.Lock
+    _flow: Flow
+    _max_bytes: int | None
+    _low_mark: int
+    _report: Callable[[CallbackError], bool]
+    """Gives a "callback_error" to its handlers; returns False if there are none. Called without the lock."""
+    _calls: deque[Call] = field(init=False, factory=deque)
+    _bytes: int = field(init=False, default=0)
+    _ended: bool = field(init=False, default=False)
+    _guests: int = field(init=False, default=0)
+    """Threads in `run_here`."""
+    _waiters: deque[Waiter] = field(init=False, factory=deque)
+    _role: threading.Lock = field(init=False, factory=threading.Lock)
+    thread: threading.Thread | None = field(init=False, default=None)
+    wanted: bool = field(init=False, default=False)
+    """A callback was registered, so the reader should start the thread."""
+    dropped: int = field(init=False, default=0)
+    discarded: int = field(init=False, default=0)
+    """Calls not started because this side closed the session."""
+    running: tuple[float, Registration] | None = field(init=False, default=None)
+    dispatching_thread: int | None = field(init=False, default=None)
+    """The thread inside a callback now. Written by that thread only."""
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def is_hungry(self) -> bool:
+        return self.wanted and not self._ended and len(self._calls) <= self._low_mark
+
+    def put_locked(self, call: Call) -> CallbackError | None:
+        """Queue a call. On overflow drop what waits and return the event to report for it."""
+        if self._ended:
+            return None
+        overflow = None
+        if self._max_bytes is not None and self._bytes + call.size > self._max_bytes and self._calls:
+            gone = len(self._calls)
+            self.dropped += gone
+            self._calls.clear()
+            self._bytes = 0
+            overflow = CallbackError(
+                error=SlowConsumer(f"callbacks fell behind: {gone} events were dropped", dropped=gone)
+            )
+        self._calls.append(call)
+        self._bytes += call.size
+        self._wake_locked()
+        return overflow
+
+    def end_locked(self, *, discard: bool) -> None:
+        """Let no more calls in; with `discard`, those not yet started are thrown away (and counted)."""
+        if discard:
+            self.discarded += len(self._calls)
+            self._calls.clear()
+            self._bytes = 0
+
+    def finish_locked(self, last: Call | None) -> None:
+        """Queue the very last call, if any, and end the thread after it."""
+        if last is not None:
+            self._calls.append(last)
+        self._ended = True
+        while self._waiters:
+            self._waiters.popleft().wake()
+
+    def start_if_needed(self) -> None:
+        """Start the thread if callbacks are registered. Reader thread only."""
+        if self.wanted and self.thread is None:
+            self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+            self.thread.start()
+
+    def run_here(self, deadline: Deadline) -> bool:
+        """Run callbacks on the calling thread until the session ends; return False at the deadline."""
+        try:
+            with self._lock:
+                self._guests += 1
+            return self._loop(guest=True, deadline=deadline)
+        finally:
+            with self._lock:
+                self._guests -= 1
+                self._wake_locked()
+
+    def is_dispatching_here(self) -> bool:
+        """Return whether the calling thread is inside one of these callbacks."""
+        return self.dispatching_thread == threading.get_ident()
+
+    def slow_handler(self) -> Registration | None:
+        """Return the handler that has been running for too long, once per run."""
+        running = self.running
+        if running is None or time.monotonic() - running[0] < SLOW_CALLBACK_SECONDS:
+            return None
+        self.running = None
+        return running[1]
+
+    def _run(self) -> None:
+        self._loop(guest=False, deadline=Deadline(None))
+
+    def _loop(self, *, guest: bool, deadline: Deadline) -> bool:
+        while True:
+            waiter = Waiter()
+            try:
+                with self._lock:
+                    if not self._calls and self._ended:
+                        return True
+                    if deadline.expired():
+                        return False
+                    ready = bool(self._calls) and (guest or not self._guests)
+                    if not ready:
+                        self._waiters.append(waiter)
+                if ready:
+                    self._run_one(deadline, guest=guest)
+                else:
+                    waiter.wait(deadline.remaining())
+            finally:
+                with self._lock:
+                    if waiter in self._waiters:
+                        self._waiters.remove(waiter)
+
+    def _run_one(self, deadline: Deadline, *, guest: bool) -> None:
+        """Run the oldest call, once no other thread runs one: the order holds across a hand-over between threads."""
+        remaining = deadline.remaining()
+        if not self._role.acquire(timeout=-1 if remaining is None else min(remaining, threading.TIMEOUT_MAX)):
+            return
+        try:
+            with self._lock:
+                if not self._calls or (self._guests and not guest):
+                    return
+                call = self._calls.popleft()
+                self._bytes -= call.size
+                if self._flow.paused and len(self._calls) <= self._low_mark:
+                    self._flow.resume_if_paused()
+            for registration in call.registrations:
+                if registration.active:
+                    self._call(registration, call.event, guest=guest)
+        finally:
+            self._role.release()
+
+    def _call(self, registration: Registration, event: Any, *, guest: bool) -> None:
+        self.dispatching_thread = threading.get_ident()
+        self.running = (time.monotonic(), registration)
+        try:
+            registration.handler(event)
+        except BaseException as error:
+            if guest and not isinstance(error, Exception):
+                raise  # Ctrl-C belongs to the thread that asked for the dispatch.
+            reported = not isinstance(event, CallbackError) and self._report(
+                CallbackError(error=error, event=event, handler=registration.handler)
+            )
+            if not reported:
+                logger.exception("callback %r for %r raised", registration.handler, registration.name)
+        finally:
+            self.running = None
+            self.dispatching_thread = None
+
+    def _wake_locked(self) -> None:
+        while self._waiters:
+            self._waiters.popleft().wake()

@@ -1,0 +1,75 @@
+"""When the reader may stop reading.
+
+Pausing lets TCP push back on the server. It is harmless only while nobody waits inside the library for this
+connection and no other consumer is hungry: otherwise a peer with one loop and a sender that never receives
+would block each other for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import define, field
+
+__all__ = ["Consumer", "Flow"]
+
+
+class Consumer(Protocol):
+    """Anything with a queue that the reader fills."""
+
+    def is_hungry(self) -> bool:
+        """Return whether the queue is at or below its low mark. The caller holds the session's lock."""
+        ...
+
+
+@define(eq=False, kw_only=True)
+class Flow:
+    """Decides whether the reader of one session may pause, and wakes it when it must not.
+
+    Threads: any. Locks: the session's lock guards everything except `_waits`.
+    """
+
+    _wake: Callable[[], None]
+    paused: bool = field(init=False, default=False)
+    consumers: set[Consumer] = field(init=False, factory=set)
+    paused_seconds: float = field(init=False, default=0.0)
+    paused_since: float | None = field(init=False, default=None)
+    # No lock: a set of tokens, added and discarded in one C call each, so that `finally: discard` is right
+    # even when the thread was interrupted before or after `add`.
+    _waits: set[object] = field(init=False, factory=set)
+
+    def begin_wait(self, token: object) -> None:
+        """Note that a thread waits for this connection; call `end_wait` with the same token in `finally`."""
+        self._waits.add(token)
+        if self.paused:
+            self._wake()
+
+    def end_wait(self, token: object) -> None:
+        """Take the note back. Harmless if `begin_wait` was never reached."""
+        self._waits.discard(token)
+
+    def resume_if_paused(self) -> None:
+        """Let the reader look again: a consumer opened or became hungry. The caller holds the session's lock."""
+        if self.paused:
+            self._wake()
+
+    def update_locked(self, *, mailbox_full: bool) -> bool:
+        """Decide anew and return whether to pause. Reader thread, holding the session's lock."""
+        # `paused` is set before the waits are looked at, so a wait that begins now either is seen here or sees it.
+        self.paused = mailbox_full
+        if mailbox_full and (self._waits or any(consumer.is_hungry() for consumer in self.consumers)):
+            self.paused = False
+        now = time.monotonic()
+        if self.paused and self.paused_since is None:
+            self.paused_since = now
+        elif not self.paused and self.paused_since is not None:
+            self.paused_seconds += now - self.paused_since
+            self.paused_since = None
+        return self.paused
+
+    def total_paused(self) -> float:
+        """Return the seconds spent paused so far, the current pause included."""
+        since = self.paused_since
+        return self.paused_seconds + (time.monotonic() - since if since is not None else 0.0)

@@ -1,0 +1,136 @@
+"""The queue of one consumer: filled by the reader, emptied by any thread, ended once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, TypeAlias
+
+from attrs import define, field
+
+from realtime_sync.errors import SlowConsumer
+from realtime_sync.session._flow import Flow
+from realtime_sync.session._waiting import Deadline, Waiter
+
+__all__ = ["Empty", "Entry", "EventQueue"]
+
+Entry: TypeAlias = tuple[int, Any, int]
+"""(number of the event in its session, the event, bytes it came in)"""
+
+
+class Empty(Exception):
+    """Nothing came within the time-out. Never leaves the library."""
+
+
+@define(eq=False, kw_only=True)
+class EventQueue:
+    """What waits for one consumer.
+
+    Threads: `put_locked` and `end_locked` run on the reader (or under its lock), `take` on any thread.
+    Locks: `_lock`, the session's, guards every field; it is never held while waiting. A wait ends by an entry,
+    by the end of the queue, or by its deadline.
+    """
+
+    _lock: Lock
+    _flow: Flow
+    max_bytes: int | None = None
+    low_mark: int = 0
+    counts_as_wait: bool = True
+    """Whether a thread in `take` keeps the reader from pausing. (For the mailbox itself that is pointless.)"""
+    entries: deque[Entry] = field(init=False, factory=deque)
+    bytes: int = field(init=False, default=0)
+    dropped: int = field(init=False, default=0)
+    _end: Callable[[], BaseException | None] | None = field(init=False, default=None)
+    _waiters: deque[Waiter] = field(init=False, factory=deque)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def is_hungry(self) -> bool:
+        return len(self.entries) <= self.low_mark and self._end is None
+
+    def put_locked(self, entry: Entry) -> None:
+        """Add an entry, or fail this consumer alone if it is hopelessly behind."""
+        if self._end is not None:
+            return
+        if self.max_bytes is not None and self.bytes + entry[2] > self.max_bytes and self.entries:
+            dropped = len(self.entries) + 1
+            self.dropped += dropped
+            self.entries.clear()
+            self.bytes = 0
+            self.end_locked(lambda: SlowConsumer(dropped=dropped))
+            return
+        self.entries.append(entry)
+        self.bytes += entry[2]
+        if self._waiters:
+            self._waiters.popleft().wake()
+
+    def end_locked(self, make_error: Callable[[], BaseException | None]) -> None:
+        """End the queue: `take` hands out what is there, then raises what `make_error` returns (None: StopIteration).
+
+        A function rather than an exception, because each thread that raises needs an instance of its own.
+        Only the first end counts.
+        """
+        if self._end is None:
+            self._end = make_error
+            while self._waiters:
+                self._waiters.popleft().wake()
+
+    @property
+    def ended(self) -> bool:
+        return self._end is not None
+
+    def clear_locked(self) -> None:
+        """Forget what waits."""
+        self.entries.clear()
+        self.bytes = 0
+
+    def take(self, deadline: Deadline) -> Entry:
+        """Return the oldest entry, waiting for one until the deadline.
+
+        Raises:
+            Empty: nothing came in time.
+            StopIteration: the queue ended in order.
+            RealtimeSyncError: what the queue ended with.
+        """
+        with self._lock:
+            if self.entries:
+                return self._pop_locked()
+        while True:
+            waiter = Waiter()
+            finished = False
+            # The waiter is made before and withdrawn after everything else: an interrupt anywhere in between
+            # leaves no dead waiter behind to swallow somebody's wake-up.
+            try:
+                with self._lock:
+                    if self.entries:
+                        return self._pop_locked()
+                    if self._end is not None:
+                        raise self._end() or StopIteration
+                    if deadline.expired():
+                        raise Empty
+                    self._waiters.append(waiter)
+                if self.counts_as_wait:
+                    self._flow.begin_wait(waiter)
+                waiter.wait(deadline.remaining())
+                finished = True
+            finally:
+                if self.counts_as_wait:
+                    self._flow.end_wait(waiter)
+                self._withdraw(waiter, interrupted=not finished)
+
+    def _withdraw(self, waiter: Waiter, *, interrupted: bool) -> None:
+        with self._lock:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            elif interrupted and self.entries and self._waiters:
+                # It was woken for an entry that it will not take: the wake-up passes to the next waiter.
+                self._waiters.popleft().wake()
+
+    def _pop_locked(self) -> Entry:
+        entry = self.entries.popleft()
+        self.bytes -= entry[2]
+        if self._flow.paused and len(self.entries) <= self.low_mark:
+            self._flow.resume_if_paused()
+        return entry

@@ -1,0 +1,235 @@
+"""The reader thread of a session: from messages on the connection to entries on the queues."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from realtime_sync.errors import ClosedError, ConnectionClosed
+from realtime_sync.session._api import DISCARD
+from realtime_sync.session._dispatcher import Call
+from realtime_sync.session._local_events import Closed
+from realtime_sync.session._observers import Matches
+from realtime_sync.session._queue import Entry, EventQueue
+from realtime_sync.types import UndecodableEvent, UnknownEvent
+from realtime_sync.wire import encode_event, event_decoder
+
+if TYPE_CHECKING:
+    from realtime_sync.session._core import Core
+
+__all__ = ["Reader"]
+
+logger = logging.getLogger("realtime_sync")
+
+NORMAL_CLOSE = 1000
+TICK_SECONDS = 5.0
+PAUSE_LOG_SECONDS = 10.0
+MAX_LOGGED_TYPES = 256
+BATCH = 128
+"""Events routed per hold of the lock, so that a consumer never waits long for it."""
+
+
+@define(eq=False)
+class Reader:
+    """Everything that only rts-reader-N does: read, decode, route, and end the session.
+
+    Threads: the reader runs every method; others may read the counters.
+    Locks: the session's lock is taken to route, never held while reading, decoding, logging or sending.
+    """
+
+    _core: Core
+    name: str
+    thread: threading.Thread = field(init=False)
+    unsent: deque[dict[str, Any]] = field(init=False, factory=deque)
+    """Events of the library's own, waiting for room in the outgoing queue."""
+    unknown: int = field(init=False, default=0)
+    undecodable: int = field(init=False, default=0)
+    _decode: Callable[[str | bytes], Any] = field(init=False)
+    _effects: list[Callable[[], object]] = field(init=False, factory=list)
+    """What routing decided under the lock and is done after it."""
+    _logged_types: set[str] = field(init=False, factory=set)
+    _next_tick: float = field(init=False, default=0.0)
+    _pause_logged: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make the thread; the session starts it."""
+        self._decode = event_decoder(self._core.api.registry)
+        self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    def _run(self) -> None:
+        core = self._core
+        end: ConnectionClosed
+        try:
+            core.open()
+            while True:
+                paused = self._prepare()
+                messages = core.connection.service(TICK_SECONDS, read=not paused)
+                for start in range(0, len(messages), BATCH):
+                    self._deliver(messages[start : start + BATCH])
+        except ConnectionClosed as error:
+            end = error
+        except BaseException as error:  # The reader never dies silently: whatever it was becomes the cause of the end.
+            logger.exception("the reader failed; this is a bug in realtime_sync")
+            end = ClosedError(f"the reader failed: {error!r}", code=1006, closed_by="lost")
+            end.__cause__ = error
+            core.connection.abort()
+        self._finish(end)
+
+    def _prepare(self) -> bool:
+        """Do what was posted, start threads, decide whether to pause; return that."""
+        core = self._core
+        while not core.posted.empty():
+            core.posted.get()()
+        while self.unsent and self._send(self.unsent[0]):
+            self.unsent.popleft()
+        core.callbacks.start_if_needed()
+        core.urgent.start_if_needed()
+        if (now := time.monotonic()) >= self._next_tick:
+            self._next_tick = now + TICK_SECONDS
+            self._tick(now)
+        if not core.flow.paused and core.mailbox.high_mark is not None and len(core.mailbox) < core.mailbox.high_mark:
+            return False
+        with core.lock:
+            return core.flow.update_locked(mailbox_full=core.mailbox.is_full_locked())
+
+    def _send(self, data: dict[str, Any]) -> bool:
+        core = self._core
+        with core.lock:
+            try:
+                if not core.connection.offer(core.connection.prepare(encode_event(data))):
+                    return False
+            except ConnectionClosed:
+                return True  # The end is on its way to everybody who cares.
+            core.acknowledgements.register(data, waited_for=False)
+            core.api.sent_locked(data, None)
+            core.events_sent += 1
+        core.connection.pump()
+        return True
+
+    def _tick(self, now: float) -> None:
+        core = self._core
+        with core.lock:
+            core.api.tick_locked()
+        for dispatcher in (core.callbacks, core.urgent):
+            slow = dispatcher.slow_handler()
+            if slow is not None:
+                logger.warning("callback %r for %r has been running for over 30 s", slow.handler, slow.name)
+        since = core.flow.paused_since
+        if since is not None and now - since > PAUSE_LOG_SECONDS and not self._pause_logged:
+            self._pause_logged = True
+            logger.warning(
+                "reading is paused: %d events wait in the mailbox and nobody receives them", len(core.mailbox)
+            )
+
+    def _deliver(self, messages: Sequence[str | bytes]) -> None:
+        core = self._core
+        decode = self._decode
+        number = core.number
+        size = 0
+        entries: list[Entry] = []
+        for message in messages:
+            event = decode(message)
+            number += 1
+            length = len(message)
+            size += length
+            entries.append((number, event, length))
+            if event.__class__ is UnknownEvent or event.__class__ is UndecodableEvent:
+                self._count_unknown(event)
+        with core.lock:
+            core.number = number
+            core.recent.extend(entries, size)
+            for entry in entries:
+                self._route_locked(entry)
+        while self._effects:
+            self._effects.pop(0)()
+
+    def _route_locked(self, entry: Entry) -> None:
+        core = self._core
+        event = entry[1]
+        owner = core.api.owner_locked(entry)
+        observers = core.observers
+        matches = None if observers.empty else observers.of(event.type, event.wire_type)
+        if owner is None:
+            core.mailbox.put_locked(entry)
+        elif isinstance(owner, EventQueue):
+            owner.put_locked(entry)
+        if matches is not None:
+            for each in matches.queues:
+                each.put_locked(entry)
+            if matches.registrations:
+                core.dispatch_locked(event, observers.claim(matches.registrations), entry[2])
+        if core.acknowledgements.is_answer(event.type):
+            core.acknowledgements.answered(event)
+        elif event.type == "error":
+            self._route_error_locked(event, owner, matches)
+
+    def _route_error_locked(self, event: Any, owner: object, matches: Matches | None) -> None:
+        core = self._core
+        event_id = core.api.refused_event_id(event)
+        if event_id is None:
+            core.acknowledgements.unattributed_error()
+            claimed = owner is not None
+        else:
+            # Asked in any case: a turn may own the event and the order still has to forget it.
+            claimed = core.acknowledgements.refused(event_id, event) or owner is not None
+        if claimed or owner is DISCARD:
+            return
+        core.last_error = event
+        if matches is None and not core.mailbox.attended:
+            level = logging.DEBUG if core.api.is_harmless(event) else logging.WARNING
+            self._effects.append(
+                lambda: logger.log(level, "error event that nobody handles: %s", _describe_error(event))
+            )
+
+    def _count_unknown(self, event: UnknownEvent | UndecodableEvent) -> None:
+        if isinstance(event, UndecodableEvent):
+            self.undecodable += 1
+        else:
+            self.unknown += 1
+        name = str(event.type)
+        if name in self._logged_types or len(self._logged_types) >= MAX_LOGGED_TYPES:
+            return
+        self._logged_types.add(name)
+        level = logging.INFO if event.error is None else logging.WARNING
+        logger.log(level, "received %s %r: %s", type(event).__name__, name, event.error or "no class for it here")
+
+    def _finish(self, end: ConnectionClosed) -> None:
+        core = self._core
+        local = end.closed_by == "local"
+        while not core.posted.empty():
+            core.posted.get()()
+        with core.lock:
+            core.ended_quietly = local or (end.code == NORMAL_CLOSE and not core.api.has_open_calls_locked())
+            core.ended = end
+            core.flow.paused = False
+            core.api.ended_locked()
+            core.acknowledgements.end(core.closed_error)
+            core.mailbox.end_locked(core.closed_error)
+            for each in core.observers.queues():
+                each.end_locked(core.closed_error)
+            self._finish_dispatchers_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
+            while core.end_waiters:
+                core.end_waiters.pop().wake()
+        for dispatcher in (core.callbacks, core.urgent):
+            dispatcher.start_if_needed()  # A callback registered just now still hears of the end.
+
+    def _finish_dispatchers_locked(self, event: Closed, *, discard: bool) -> None:
+        core = self._core
+        matches = core.observers.of(event.type, event.type)
+        registrations = core.observers.claim(matches.registrations) if matches else ()
+        for dispatcher in (core.callbacks, core.urgent):
+            mine = tuple(each for each in registrations if core.dispatcher_of(each) is dispatcher)
+            dispatcher.end_locked(discard=discard)
+            dispatcher.finish_locked(Call(event, mine, 0) if mine else None)
+
+
+def _describe_error(event: Any) -> str:
+    error = getattr(event, "error", None)
+    code, message = getattr(error, "code", None), getattr(error, "message", None)
+    return f"{code}: {message}" if code or message else repr(error)

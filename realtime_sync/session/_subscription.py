@@ -1,0 +1,113 @@
+"""A consumer of its own: every event that matches, from the moment of subscribing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTimeout
+from realtime_sync.session._core import Core
+from realtime_sync.session._observers import Pattern
+from realtime_sync.session._queue import Empty, EventQueue
+from realtime_sync.session._waiting import Deadline
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Subscription"]
+
+
+@define(eq=False)
+class Subscription:
+    """Events whose names match, without taking them away from `receive()`.
+
+    A context manager and an iterator. Dropped without `close`, it closes itself.
+
+    Threads: any, any number at once; each event goes to one of them.
+    """
+
+    _core: Core = field(repr=False)
+    names: tuple[str, ...]
+    _queue: EventQueue = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin: the subscription is active when the constructor returns."""
+        core = self._core
+        core.check()
+        self._queue = core.new_queue()
+        with core.lock:
+            core.observers.add_queue(tuple(Pattern(name) for name in self.names), self._queue)
+            core.open_queue_locked(self._queue)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Return the next matching event.
+
+        Args:
+            timeout: seconds (None: no limit, 0: only what has arrived).
+
+        Raises:
+            ReceiveTimeout: none came in time.
+            SlowConsumer: this subscription fell behind; it is over.
+            ConnectionClosed: the connection ended, and everything before was handed out.
+            LocalProtocolError: the subscription was closed.
+        """
+        self._core.check()
+        try:
+            entry = self._queue.take(Deadline(timeout))
+        except Empty:
+            msg = f"no {' or '.join(self.names)} within {timeout} s"
+            raise ReceiveTimeout(msg) from None
+        except StopIteration:
+            msg = "this subscription was closed"
+            raise LocalProtocolError(msg) from None
+        return entry[1]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next matching event; stop when the session or the subscription was closed in order."""
+        self._core.check()
+        try:
+            return self._queue.take(Deadline(None))[1]
+        except ConnectionClosed:
+            if self._core.ended_quietly:
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        """Stop. What has not been read is forgotten. Any thread, any number of times."""
+        core = self._core
+        if core.forked:
+            return
+        with core.lock:
+            core.observers.remove_queue(self._queue)
+            core.close_queue_locked(self._queue)
+            self._queue.clear_locked()
+            self._queue.end_locked(lambda: None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        """Close on the reader: a finalizer may run on a thread that holds the session's lock."""
+        queue = getattr(self, "_queue", None)
+        if queue is not None and not queue.ended and not self._core.forked:
+            self._core.post(_closer(self._core, queue))
+
+
+def _closer(core: Core, queue: EventQueue) -> Any:
+    def close() -> None:
+        with core.lock:
+            core.observers.remove_queue(queue)
+            core.close_queue_locked(queue)
+
+    return close

@@ -1,0 +1,18 @@
+"""WebSocket connections with blocking calls: exact closes, deadlines, size limits, safe from any thread.
+
+Usable on its own, for any WebSocket server::
+
+    from realtime_sync.transport import connect
+
+    with connect("wss://example.com/socket", headers={"Authorization": "Bearer …"}) as connection:
+        connection.send("hello")
+        print(connection.receive(timeout=10))
+"""
+
+from __future__ import annotations
+
+from realtime_sync.transport._connect import connect
+from realtime_sync.transport._connection import Connection
+from realtime_sync.transport._outbox import Outgoing
+
+__all__ = ["Connection", "Outgoing", "connect"]

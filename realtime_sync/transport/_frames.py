@@ -1,0 +1,315 @@
+"""WebSocket frames (RFC 6455 section 5), without sockets, threads or clocks: bytes in, messages out; and back.
+
+Only this module knows what a frame looks like. An extension would add its RSV bit to what `_check_first`
+admits, and transform payloads in `_finish` and `build_frame`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import enum
+import math
+import os
+from typing import Final, final
+
+from attrs import frozen
+
+from realtime_sync.errors import RemoteProtocolError
+from realtime_sync.transport._masking import mask
+
+__all__ = ["Control", "FrameParser", "Opcode", "build_close", "build_frame"]
+
+
+class Opcode(enum.IntEnum):
+    """What a frame is (RFC 6455 section 5.2)."""
+
+    CONTINUATION = 0
+    TEXT = 1
+    BINARY = 2
+    CLOSE = 8
+    PING = 9
+    PONG = 10
+
+
+@frozen
+class Control:
+    """A control frame that arrived."""
+
+    opcode: Opcode
+    payload: bytes = b""
+    """Of a ping or pong."""
+    code: int = 1005
+    """Of a close frame; 1005 when it had none."""
+    reason: str = ""
+    """Of a close frame."""
+
+
+_FIN = 0x80
+_WHOLE_TEXT: Final = _FIN | 1
+_WHOLE_BINARY: Final = _FIN | 2
+_SHORT: Final = 126
+_LONG: Final = 127
+_MAX_CONTROL: Final = 125
+_SMALLEST = 8 * 1024
+_LARGEST = 256 * 1024
+
+
+@final
+class FrameParser:
+    """Turn the bytes a server sends into messages.
+
+    The reading thread asks for `space`, lets the kernel write into it and calls `parse`. The buffer starts
+    at 8 KB, doubles to 256 KB while reads fill it, and `shrink` gives it back: a large one is resident at
+    once, and most connections are idle most of the time. A frame that does not fit the buffer is collected
+    aside, as are the fragments of a message, in linear time.
+
+    After a close frame or a fault everything further is thrown away. Not for two threads at once.
+
+    Args:
+        max_size: bytes of the largest message to accept, checked from the header on; None: no limit.
+
+    Attributes:
+        controls: control frames that arrived, oldest first; the caller takes them out.
+        fault: what the peer did wrong, once it did. The messages before it are handed out first.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_done",
+        "_end",
+        "_filled",
+        "_final",
+        "_max_size",
+        "_message",
+        "_opcode",
+        "_remaining",
+        "_start",
+        "_utf8_tail",
+        "_view",
+        "controls",
+        "fault",
+    )
+
+    def __init__(self, max_size: int | None = None) -> None:
+        self._max_size = math.inf if max_size is None else max_size
+        self._buffer = bytearray(_SMALLEST)
+        self._view = memoryview(self._buffer)
+        self._start = 0  # of what is not parsed yet
+        self._end = 0  # of what has arrived
+        self._filled = False
+        self._message = bytearray()  # what has come of a message that is not complete
+        self._opcode: Opcode | None = None  # of that message
+        self._utf8_tail = b""  # an incomplete character at its end
+        self._remaining = 0  # bytes to come of a frame that is collected aside
+        self._final = True  # whether that frame is the last of its message
+        self._done = False
+        self.controls: list[Control] = []
+        self.fault: RemoteProtocolError | None = None
+
+    def space(self) -> memoryview:
+        """Return where the next bytes go; never empty."""
+        if self._filled and len(self._buffer) < _LARGEST:
+            self._new_buffer(len(self._buffer) * 2)
+        elif self._start and len(self._buffer) - self._end < len(self._buffer) // 4:
+            waiting = self._end - self._start
+            self._view[:waiting] = self._view[self._start : self._end]
+            self._start, self._end = 0, waiting
+        self._filled = False
+        return self._view[self._end :]
+
+    def is_large(self) -> bool:
+        """Tell whether `shrink` would give memory back."""
+        return len(self._buffer) > _SMALLEST and self._start == self._end
+
+    def shrink(self) -> None:
+        """Go back to a small buffer if nothing waits in it."""
+        if self.is_large():
+            self._new_buffer(_SMALLEST)
+
+    def parse(self, count: int) -> list[str | bytes]:
+        """Parse `count` bytes that were put into `space`; return the messages they complete, in order."""
+        end = self._end + count
+        self._filled = end == len(self._buffer)
+        position = end
+        messages: list[str | bytes] = []
+        if not self._done:
+            try:
+                position = self._parse(messages, self._start, end)
+            except RemoteProtocolError as fault:
+                self.fault = fault
+                self._done = True
+            except UnicodeDecodeError as error:
+                self.fault = RemoteProtocolError("a text message was not valid UTF-8", code=1007)
+                self.fault.__cause__ = error
+                self._done = True
+        if self._done:
+            position = end
+        if position == end:
+            self._start = self._end = 0
+        else:
+            self._start, self._end = position, end
+        return messages
+
+    def feed(self, data: bytes) -> list[str | bytes]:
+        """Parse bytes from somewhere else than `space`."""
+        messages: list[str | bytes] = []
+        rest = memoryview(data)
+        while rest:
+            space = self.space()
+            count = min(len(space), len(rest))
+            space[:count] = rest[:count]
+            messages += self.parse(count)
+            rest = rest[count:]
+        return messages
+
+    def _parse(self, messages: list[str | bytes], at: int, end: int) -> int:
+        """Parse the buffer from `at` to `end`, add what is complete to `messages`, return where it stopped."""
+        buffer, view, limit, append = self._buffer, self._view, self._max_size, messages.append
+        while not self._done:
+            if self._remaining:
+                at = self._collect(messages, at, end)
+            body = at + 2
+            if body > end:
+                break
+            first, size = buffer[at], buffer[at + 1]
+            if size >= _SHORT:
+                # 126 and 127 announce 2 and 8 bytes of length; the rest has the mask bit, refused below.
+                body += 2 if size == _SHORT else 8 if size == _LONG else 0
+                if body > end:
+                    break
+                size = self._long_size(size, view[at + 2 : body])
+            stop = body + size
+            if stop <= end and size <= limit and self._opcode is None:
+                # The shortest way for nearly all there is: whole messages in one buffer.
+                if first == _WHOLE_TEXT:
+                    append(str(view[body:stop], "utf-8"))
+                    at = stop
+                    continue
+                if first == _WHOLE_BINARY:
+                    append(bytes(view[body:stop]))
+                    at = stop
+                    continue
+            opcode = self._check_first(first, size)
+            if opcode >= Opcode.CLOSE:
+                if stop > end:
+                    break
+                self._control(opcode, bytes(view[body:stop]))
+                at = stop
+                continue
+            if stop > end and stop - at <= len(buffer):
+                break
+            self._begin(opcode, size, is_final=bool(first & _FIN))
+            at = body
+            if not size:
+                self._end_frame(messages)
+        return at
+
+    @staticmethod
+    def _long_size(marker: int, octets: memoryview) -> int:
+        if marker > _LONG:
+            msg = "the server masked a frame, which only a client may do"
+            raise RemoteProtocolError(msg)
+        size = int.from_bytes(octets, "big")
+        if size < _SHORT or (marker == _LONG and size < 2**16) or size >= 2**63:
+            msg = "a frame's length was not encoded in the shortest way, or is impossible"
+            raise RemoteProtocolError(msg)
+        return size
+
+    def _check_first(self, first: int, size: int) -> Opcode:
+        """Check a frame's first byte and its size, which must be known from the header on."""
+        if first & 0x70:
+            msg = "a frame had a reserved bit set, but no extension was agreed on"
+            raise RemoteProtocolError(msg)
+        try:
+            opcode = Opcode(first & 0x0F)
+        except ValueError:
+            msg = f"a frame had the reserved opcode {first & 0x0F}"
+            raise RemoteProtocolError(msg) from None
+        if opcode >= Opcode.CLOSE:
+            if size > _MAX_CONTROL or not first & _FIN:
+                msg = f"a {opcode.name.lower()} frame was fragmented or longer than 125 bytes"
+                raise RemoteProtocolError(msg)
+        elif (opcode is Opcode.CONTINUATION) == (self._opcode is None):
+            what = "a continuation of nothing" if self._opcode is None else "a new message inside a fragmented one"
+            msg = f"a frame was {what}"
+            raise RemoteProtocolError(msg)
+        elif len(self._message) + size > self._max_size:
+            msg = f"a message of more than max_size ({self._max_size} bytes) was coming"
+            raise RemoteProtocolError(msg, code=1009)
+        return opcode
+
+    def _begin(self, opcode: Opcode, size: int, *, is_final: bool) -> None:
+        if opcode is not Opcode.CONTINUATION:
+            self._opcode = opcode
+        self._final = is_final
+        self._remaining = size
+
+    def _collect(self, messages: list[str | bytes], at: int, end: int) -> int:
+        """Put what is there of the current frame's payload aside; return where that ends."""
+        stop = min(end, at + self._remaining)
+        piece = self._view[at:stop]
+        if self._opcode is Opcode.TEXT:
+            # Decoded only to fail early; once more, in one go, when the message is complete.
+            text = self._utf8_tail + bytes(piece) if self._utf8_tail else piece
+            used = codecs.utf_8_decode(text, "strict", False)[1]  # noqa: FBT003
+            self._utf8_tail = bytes(text[used:])
+        self._message += piece
+        self._remaining -= stop - at
+        if not self._remaining:
+            self._end_frame(messages)
+        return stop
+
+    def _end_frame(self, messages: list[str | bytes]) -> None:
+        if not self._final:
+            return
+        if self._utf8_tail:
+            msg = "a text message ended inside a character"
+            raise RemoteProtocolError(msg, code=1007)
+        messages.append(str(self._message, "utf-8") if self._opcode is Opcode.TEXT else bytes(self._message))
+        self._message = bytearray()
+        self._opcode = None
+
+    def _control(self, opcode: Opcode, payload: bytes) -> None:
+        if opcode is not Opcode.CLOSE:
+            self.controls.append(Control(opcode, payload))
+            return
+        if not payload:
+            self.controls.append(Control(opcode))
+        else:
+            code = int.from_bytes(payload[:2], "big")
+            if len(payload) == 1 or not _may_arrive(code):
+                msg = "a close frame had a code that must not be sent, or half of one"
+                raise RemoteProtocolError(msg)
+            self.controls.append(Control(opcode, code=code, reason=str(payload[2:], "utf-8")))
+        self._done = True
+
+    def _new_buffer(self, size: int) -> None:
+        old = self._view[self._start : self._end]
+        self._buffer = bytearray(size)
+        self._view = memoryview(self._buffer)
+        self._view[: len(old)] = old
+        self._start, self._end = 0, len(old)
+
+
+def _may_arrive(code: int) -> bool:
+    return 3000 <= code <= 4999 or (1000 <= code <= 1014 and code not in (1004, 1005, 1006))  # noqa: PLR2004
+
+
+def build_frame(opcode: int, payload: bytes, *, is_final: bool = True) -> bytes:
+    """Return one masked frame, ready to be written."""
+    size = len(payload)
+    first = (_FIN if is_final else 0) | opcode
+    key = os.urandom(4)
+    if size < _SHORT:
+        head = bytes((first, 0x80 | size))
+    elif size < 2**16:
+        head = bytes((first, 0x80 | _SHORT, size >> 8, size & 0xFF))
+    else:
+        head = bytes((first, 0x80 | _LONG)) + size.to_bytes(8, "big")
+    return head + key + mask(payload, key)
+
+
+def build_close(code: int, reason: str = "") -> bytes:
+    """Return a close frame; code 1005 makes one without a code."""
+    payload = b"" if code == 1005 else code.to_bytes(2, "big") + reason.encode()  # noqa: PLR2004
+    return build_frame(Opcode.CLOSE, payload)

@@ -1,0 +1,291 @@
+"""The HTTP upgrade: websocket-client writes and checks it, this module carries the bytes.
+
+websocket-client is handed an object that looks like a socket, and only its public names are used. What it would do
+itself is bounded here: the time as a whole (its own time-out is one a read), the size of the response, redirects (a
+3xx is a refusal), and its process-wide cookie jar, which neither learns from this response nor adds to the request. It
+also prints what it sees when tracing is on, and so is not shown the path, the query or the headers of the caller.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import io
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final, cast, final
+
+import websocket
+from attrs import frozen
+
+from realtime_sync.errors import ConnectError, handshake_rejected
+from realtime_sync.transport._deadline import Deadline
+from realtime_sync.transport._dial import timed_out
+from realtime_sync.transport._poll import wait_for
+from realtime_sync.transport._request import Request
+from realtime_sync.transport._stream import Stream
+
+__all__ = ["Upgraded", "upgrade"]
+
+_MAX_HEAD: Final = 64 * 1024
+_MAX_BODY: Final = 16 * 1024
+_BODY_PATIENCE: Final = 1.0
+"""Seconds for the body of a refusal: it only makes the message better."""
+_SWITCHING: Final = 101
+_HIDDEN: Final = ("set-cookie", "content-length")
+"""Response headers websocket-client does not get to see: it would keep the one and read to the other's end."""
+_PLACEHOLDER: Final = "ws://-/"
+"""What websocket-client believes to dial: a host no cookie can be for."""
+_ADVICE: Final = {
+    400: "the server did not understand the request: check the URL and its query",
+    401: "check the API key (OPENAI_API_KEY): it is missing, wrong or expired",
+    403: "this key may not do that here: check project, organisation, region and model access",
+    404: "nothing is there: check the base URL and the model, and that proxies on the way support WebSockets",
+    426: "the server or a proxy wants another protocol version: check that it supports WebSockets",
+    429: "too many requests, or the quota is used up: wait, or check the plan",
+}
+
+
+@frozen
+class Upgraded:
+    """What came of an upgrade."""
+
+    headers: Mapping[str, str]
+    """Response headers, names in lower case, repeated ones joined with a comma."""
+    subprotocol: str | None
+    rest: bytes
+    """What the server sent right behind its response: the first frames."""
+
+
+@final
+class _Carrier:
+    """What websocket-client takes for a connected socket: it carries one request and one response head."""
+
+    def __init__(self, stream: Stream, request: Request, deadline: Deadline) -> None:
+        self._stream = stream
+        self._request = request
+        self._deadline = deadline
+        self._shown = io.BytesIO()
+        self.failure: Exception | None = None
+        self.head = b""
+        self.status = 0
+        self.rest = b""
+
+    def gettimeout(self) -> float:
+        return 0.0  # "Non-blocking": websocket-client then adds no waiting of its own.
+
+    def close(self) -> None:
+        """Leave the stream to its owner, who closes it if the upgrade fails."""
+
+    def send(self, data: bytes) -> int:
+        """Send websocket-client's request with the real path in the first line and the caller's headers added."""
+        _, _, rest = data.partition(b"\r\n")
+        lines = [
+            f"GET {self._request.resource} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in self._request.headers),
+        ]
+        wire = memoryview("".join(f"{line}\r\n" for line in lines).encode("latin-1") + rest)
+        sent: list[int] = []
+        try:
+            while sum(sent) < len(wire):
+                if not self._stream.send(wire[sum(sent) :], sent):
+                    self._wait(self._stream.write_events, self._deadline)
+        except Exception as error:
+            self.failure = error
+            raise
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        """Return some of the response head, which is read as a whole first."""
+        try:
+            if not self.head:
+                self._read_head()
+        except Exception as error:
+            self.failure = error
+            raise
+        return self._shown.read(size)
+
+    def receive(self, deadline: Deadline) -> bytes:
+        """Wait for bytes from the server and return them; b"" at the end."""
+        buffer = memoryview(bytearray(4096))
+        while (count := self._stream.receive_into(buffer)) is None:
+            self._wait(self._stream.read_events, deadline)
+        return bytes(buffer[:count])
+
+    def _wait(self, events: int, deadline: Deadline) -> None:
+        if not wait_for(self._stream.fd, events, deadline.remaining()):
+            raise timed_out(self._request, self._deadline, "the WebSocket upgrade")
+
+    def _read_head(self) -> None:
+        received = b""
+        while True:
+            head, end, rest = received.partition(b"\r\n\r\n")
+            if len(head) > _MAX_HEAD:
+                msg = f"{self._request.address} answered the upgrade with more than {_MAX_HEAD} bytes of headers"
+                raise ConnectError(msg)
+            if end:
+                self.status = _status(head)
+                if not 100 <= self.status < 200 or self.status == _SWITCHING:  # noqa: PLR2004
+                    break
+                received = rest  # An interim response such as 103; the real one follows.
+                continue
+            piece = self.receive(self._deadline)
+            if not piece:
+                msg = f"{self._request.address} closed the connection instead of answering the upgrade"
+                raise ConnectError(msg)
+            received += piece
+        self.head, self.rest = head, rest
+        lines = head.split(b"\r\n")
+        kept = [line for line in lines if line.partition(b":")[0].strip().lower().decode("latin-1") not in _HIDDEN]
+        self._shown = io.BytesIO(b"\r\n".join([*kept, b"", b""]))
+
+
+def upgrade(stream: Stream, request: Request, deadline: Deadline) -> Upgraded:
+    """Do the upgrade on a connected stream.
+
+    Raises:
+        HandshakeRejected: the server answered with something else than 101.
+        ConnectTimeout: the deadline passed.
+        ConnectError: the connection broke, or the answer is not a WebSocket upgrade.
+    """
+    carrier = _Carrier(stream, request, deadline)
+    client = websocket.WebSocket(enable_multithread=False, skip_utf8_validation=True)
+    try:
+        client.connect(  # type: ignore[no-untyped-call]  # websocket-client leaves it without annotations
+            _PLACEHOLDER, socket=carrier, host=request.host_header, suppress_origin=True, redirect_limit=0
+        )
+    except (websocket.WebSocketException, OSError, ValueError, ConnectError) as error:
+        if isinstance(carrier.failure, ConnectError):
+            raise carrier.failure from None
+        if carrier.failure is not None:
+            msg = f"the connection to {request.address} broke during the upgrade: {carrier.failure}"
+            raise ConnectError(msg) from carrier.failure
+        if carrier.head and carrier.status != _SWITCHING:
+            raise _rejection(carrier, request, deadline) from None
+        # websocket-client's own text may quote headers of the response.
+        msg = f"{request.address} did not answer with a WebSocket upgrade ({type(error).__name__})"
+        raise ConnectError(msg) from None
+    headers = _headers(carrier.head)
+    if "sec-websocket-extensions" in headers:
+        msg = f"{request.address} chose a WebSocket extension that was not offered"
+        raise ConnectError(msg)
+    subprotocol = headers.get("sec-websocket-protocol")
+    if subprotocol is not None and subprotocol not in request.subprotocols:
+        msg = f"{request.address} chose a subprotocol that was not offered"
+        raise ConnectError(msg)
+    return Upgraded(headers, subprotocol, carrier.rest)
+
+
+def _status(head: bytes) -> int:
+    """Return the status of a response head; 0 for what is no HTTP at all."""
+    parts = head.split(b"\r\n", 1)[0].split(None, 2)
+    if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():  # noqa: PLR2004
+        return 0
+    return int(parts[1][:4])
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.decode("latin-1").partition(":")
+        key = name.strip().lower()
+        headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+    return headers
+
+
+def _rejection(carrier: _Carrier, request: Request, deadline: Deadline) -> Exception:
+    """Build the error for a response that is not 101: what the server said, and what to do."""
+    if not carrier.status:
+        return ConnectError(f"{request.address} does not speak HTTP")
+    status = carrier.status
+    headers = _headers(carrier.head)
+    headers.pop("set-cookie", None)
+    body = request.redact(_read_body(carrier, deadline))
+    details = _api_error(body)
+    said = details.get("message")
+    if 300 <= status < 400:  # noqa: PLR2004
+        advice = "redirects are not followed: use the final address as the URL"
+    else:
+        advice = _ADVICE.get(status, "the server has a problem: try again later" if status >= 500 else "")  # noqa: PLR2004
+    parts = [f"{request.address} refused the WebSocket upgrade with status {status}", said, advice]
+    return handshake_rejected(
+        ": ".join(str(part) for part in parts if part),
+        status=status,
+        code=details.get("code"),
+        param=details.get("param"),
+        body=body,
+        headers=headers,
+        retry_after=_retry_after(headers),
+    )
+
+
+class _Replay(io.RawIOBase):
+    """The response from its first byte on, for `http.client` to take apart."""
+
+    def __init__(self, carrier: _Carrier, deadline: Deadline) -> None:
+        self._carrier = carrier
+        self._deadline = deadline
+        self._waiting = carrier.head + b"\r\n\r\n" + carrier.rest
+        self._budget = _MAX_HEAD + 2 * _MAX_BODY
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._waiting and self._budget > 0:
+            self._waiting = self._carrier.receive(self._deadline)
+        count = min(len(buffer), len(self._waiting))
+        buffer[:count] = self._waiting[:count]
+        self._waiting = self._waiting[count:]
+        self._budget -= count
+        return count
+
+
+def _read_body(carrier: _Carrier, deadline: Deadline) -> str:
+    """Return an excerpt of the body: as much as comes soon, whatever its transfer coding."""
+    soon = Deadline(_BODY_PATIENCE)
+    soon.at = min(soon.at, deadline.at)
+    body = b""
+    replay = _Replay(carrier, soon)
+    with http.client.HTTPResponse(cast("Any", replay), method="GET") as response:
+        try:
+            response.begin()
+            while len(body) < _MAX_BODY and (piece := response.read1(_MAX_BODY - len(body))):
+                body += piece
+        except (http.client.HTTPException, ConnectError, OSError, ValueError):
+            body += b""  # What has come is what there is.
+    return body.decode("utf-8", "replace")
+
+
+def _api_error(body: str) -> dict[str, Any]:
+    """Return message, code and param from an error body of the API's shape, as far as it has them."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    error = document.get("error") if isinstance(document, dict) else None
+    if isinstance(error, str):
+        return {"message": error}
+    if not isinstance(error, dict):
+        return {}
+    return {key: error[key] for key in ("message", "code", "param") if isinstance(error.get(key), str)}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that the server asks to wait, from a number or a date."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) * scale
+        except (KeyError, ValueError):
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    try:
+        when = email.utils.parsedate_to_datetime(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return max(0.0, when.timestamp() - time.time())

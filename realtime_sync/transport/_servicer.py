@@ -1,0 +1,299 @@
+"""One round of a connection's life: read, write, answer, ping, close. Run by whoever holds the reading role."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import final
+
+from realtime_sync.config import ConnectionOptions
+from realtime_sync.errors import ConnectionClosed
+from realtime_sync.transport._closing import Closing, Ending, Phase, Step
+from realtime_sync.transport._deadline import Deadline
+from realtime_sync.transport._frames import Control, FrameParser, Opcode, build_close, build_frame
+from realtime_sync.transport._liveness import KeepAlive
+from realtime_sync.transport._poll import BROKEN, READ, Poller
+from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._waker import Waker
+from realtime_sync.transport._writer import Writer
+
+__all__ = ["CloseRequest", "Servicer"]
+
+_ROUND = 256 * 1024
+"""Bytes read before the messages are handed out."""
+_IDLE = 1.0
+"""Seconds without traffic after which a large receive buffer is given back."""
+_MAX_REASON = 123
+
+
+@final
+class CloseRequest:
+    """A `start_close`: what to say, and until when the peer may answer."""
+
+    __slots__ = ("code", "deadline", "reason")
+
+    def __init__(self, code: int, reason: str, close_timeout: float) -> None:
+        self.code = code
+        self.reason = reason
+        self.deadline = Deadline(close_timeout)
+
+
+@final
+class Servicer:
+    """Drive one connection.
+
+    Threads: `run`, and everything else here but `error`: whoever holds the connection's reading role, one at
+    a time. Any thread, signal handler or finalizer may append to `requests` (the first entry counts), set
+    `aborted`, and read `ending` and `gone`.
+
+    Attributes:
+        ending: why the connection ends: the first cause, from the moment it is known.
+        gone: whether the socket is dropped.
+    """
+
+    __slots__ = (
+        "_close_deadline",
+        "_close_timeout",
+        "_closing",
+        "_hung_up",
+        "_keepalive",
+        "_more",
+        "_parser",
+        "_paused",
+        "_poller",
+        "_stream",
+        "_waker",
+        "_writer",
+        "aborted",
+        "bytes_received",
+        "ending",
+        "gone",
+        "messages_received",
+        "requests",
+    )
+
+    def __init__(
+        self, stream: Stream, writer: Writer, waker: Waker, parser: FrameParser, options: ConnectionOptions
+    ) -> None:
+        self._stream = stream
+        self._writer = writer
+        self._waker = waker
+        self._parser = parser
+        self._keepalive = KeepAlive(options.ping_interval, options.ping_timeout, time.monotonic())
+        self._closing = Closing()
+        self._close_timeout = options.close_timeout
+        self._close_deadline = Deadline(None)
+        self._poller = Poller()
+        self._poller.watch(waker.fd, READ)
+        self._more = True  # whether to read before polling: TLS may hold decrypted bytes that no poll reports
+        self._paused = False
+        self._hung_up = False  # seen while paused: poll would report it again and again
+        self.requests: list[CloseRequest] = []
+        self.aborted = False
+        self.ending: Ending | None = None
+        self.gone = False
+        self.bytes_received = 0
+        self.messages_received = 0
+
+    def error(self) -> ConnectionClosed | None:
+        """Return what ends the connection, once it is closing or closed. For any thread."""
+        if self.ending is not None:
+            return self.ending.error()
+        if self.requests:
+            return Ending(self.requests[0].code, self.requests[0].reason, "local").error()
+        return Ending(1006, "aborted by this side", "local").error() if self.aborted else None
+
+    def run(self, deadline: Deadline, *, read: bool) -> list[str | bytes]:
+        """Go on until there are messages, a wake-up, or the deadline; return [] for the last two.
+
+        Raises:
+            ConnectionClosed: it is over.
+        """
+        polled = False
+        while True:
+            self._begin_close()
+            if self.gone and self.ending is not None:
+                raise self.ending.error()
+            now = time.monotonic()
+            self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
+            self._writer.pump()
+            overdue = self._is_open() and self._keepalive.is_overdue(now)
+            if not self._paused and (self._more or overdue):
+                messages = self._read()
+                if messages:
+                    return messages
+            if not self.gone:
+                self._check_clocks(now, overdue=overdue)
+            if self.gone:
+                continue
+            if polled and deadline.passed():
+                return []
+            if self._wait(deadline, now):
+                return []
+            polled = True
+
+    def _is_open(self) -> bool:
+        return self._closing.phase is Phase.OPEN and not self._paused
+
+    def _pause_or_resume(self, now: float, *, paused: bool) -> None:
+        if self._paused and not paused:
+            self._keepalive.restart(now)
+            self._more = True
+            self._hung_up = False
+        self._paused = paused
+
+    def _wait(self, deadline: Deadline, now: float) -> bool:
+        """Poll, and write if the kernel takes bytes; True: somebody woke us."""
+        until = min(deadline.at, self._close_deadline.at, self._keepalive.due() if self._is_open() else math.inf)
+        timeout = None if until == math.inf else max(0.0, until - now)
+        if self._more and not self._paused:
+            timeout = 0.0
+        is_large = self._parser.is_large()
+        if is_large:
+            timeout = _IDLE if timeout is None else min(timeout, _IDLE)
+        self._watch()
+        ready = self._poller.wait(timeout)
+        if not ready and is_large and timeout == _IDLE:
+            self._parser.shrink()
+        woken = False
+        for fd, events in ready:
+            if fd == self._waker.fd:
+                self._waker.drain()
+                woken = True
+            elif self._paused and events & BROKEN:
+                self._hung_up = True
+            elif events & (self._stream.read_events | BROKEN):
+                self._more = True
+        return woken
+
+    def _watch(self) -> None:
+        # Cleared before looking at the backlog: see Writer.servicer_watches.
+        self._writer.servicer_watches = False
+        writing = self._writer.outbox.backlog > 0
+        self._writer.servicer_watches = writing
+        events = 0 if self._paused else self._stream.read_events
+        if writing:
+            events |= self._stream.write_events
+        self._poller.watch(self._stream.fd, None if self._hung_up else events)
+
+    def _read(self) -> list[str | bytes]:
+        """Read what is there, a round's worth at most; return the messages it completes."""
+        messages: list[str | bytes] = []
+        budget = _ROUND
+        try:
+            while budget > 0 and not self.gone:
+                space = self._parser.space()
+                count = self._stream.receive_into(space)
+                if count is None:
+                    self._more = False
+                    break
+                if not count:
+                    self._lose("the server ended the connection without a close frame")
+                    break
+                self.bytes_received += count
+                self._keepalive.heard()
+                self._take_in(self._parser.parse(count), messages)
+                budget -= count
+                if count < len(space) and not self._stream.is_tls:
+                    self._more = False
+                    break
+        except OSError as error:
+            self._lose(f"the connection broke: {error}", error)
+        except BaseException as error:
+            # An interrupt between taking bytes and filing them: what follows would be read as nonsense.
+            self._lose("interrupted while reading", error)
+            raise
+        self.messages_received += len(messages)
+        return messages
+
+    def preload(self, data: bytes) -> list[str | bytes]:
+        """Take in what arrived together with the upgrade response; return the messages. Before any `run`."""
+        messages: list[str | bytes] = []
+        self.bytes_received += len(data)
+        self._take_in(self._parser.feed(data), messages)
+        self.messages_received += len(messages)
+        return messages
+
+    def _take_in(self, arrived: list[str | bytes], messages: list[str | bytes]) -> None:
+        if self._closing.phase is Phase.OPEN:
+            messages += arrived
+        controls = self._parser.controls
+        if controls:
+            self._parser.controls = []
+            for control in controls:
+                self._answer(control)
+        if self._parser.fault is not None and self._closing.phase in (Phase.OPEN, Phase.CLOSING):
+            self._on_fault()
+        if controls:
+            self._writer.pump()
+
+    def _answer(self, control: Control) -> None:
+        if control.opcode is Opcode.PING:
+            self._writer.outbox.control(build_frame(Opcode.PONG, control.payload))
+        elif control.opcode is Opcode.CLOSE:
+            if self._closing.phase is Phase.OPEN:
+                self._end_with(Ending(control.code, control.reason, "remote"), Step.PEER_CLOSE, control.code, "")
+            elif self._closing.phase is Phase.CLOSING:
+                self._finish(Step.PEER_CLOSE)
+
+    def _on_fault(self) -> None:
+        fault = self._parser.fault
+        if self._closing.phase is Phase.CLOSING:
+            # After our own fault frame the parser throws all away; this is nonsense in answer to a close.
+            if self.ending is None or self.ending.cause is not fault:
+                self._finish(Step.FAULT)
+        elif fault is not None:
+            ending = Ending(fault.code, str(fault), "lost", fault)
+            self._end_with(ending, Step.FAULT, fault.code, str(fault)[:_MAX_REASON])
+
+    def _begin_close(self) -> None:
+        if self.aborted and not self.gone:
+            self.ending = self.ending or Ending(1006, "aborted by this side", "local")
+            self._finish(Step.END)
+        elif self.requests and self._closing.phase is Phase.OPEN:
+            request = self.requests[0]
+            ending = Ending(request.code, request.reason, "local")
+            self._end_with(ending, Step.LOCAL_CLOSE, request.code, request.reason)
+            self._close_deadline = request.deadline
+
+    def _end_with(self, ending: Ending, step: Step, code: int, reason: str) -> None:
+        """Begin to end: settle the cause, queue the close frame, let waiting senders know."""
+        self.ending = ending
+        self._close_deadline = Deadline(self._close_timeout)
+        self._closing.step(step)
+        self._writer.outbox.seal(build_close(code, reason), discard=step is not Step.LOCAL_CLOSE)
+        self._writer.ring()
+        self._writer.pump()
+
+    def _check_clocks(self, now: float, *, overdue: bool) -> None:
+        if self._close_deadline.passed():
+            self._finish(Step.END)
+        elif self._writer.broken is not None and not self._more and not self._paused:
+            self._lose(f"sending failed: {self._writer.broken}", self._writer.broken)
+        elif overdue and self._keepalive.is_overdue(now) and not self._more:
+            # A read after the deadline found nothing either: it was not this process that slept.
+            self._lose("the server did not answer a ping in time")
+        elif self._is_open() and self._keepalive.ping_is_due(now):
+            self._writer.outbox.control(build_frame(Opcode.PING, b""))
+            self._writer.pump()
+
+    def _lose(self, reason: str, cause: BaseException | None = None) -> None:
+        """End without a handshake, for a cause of its own unless there is one already."""
+        if self.ending is None:
+            requested = self.requests[0] if self.requests else None
+            self.ending = (
+                Ending(1006, reason, "lost", cause)
+                if requested is None
+                else Ending(requested.code, requested.reason, "local")
+            )
+        self._finish(Step.END)
+
+    def _finish(self, step: Step) -> None:
+        """Drop the socket and wake everybody."""
+        self._closing.step(step)
+        self.gone = True
+        self._stream.shutdown()
+        self._writer.outbox.clear()
+        self._writer.ring()
+        self._stream.close()
+        self._waker.close()

@@ -1,0 +1,171 @@
+"""Getting outgoing frames into the kernel, from any thread, without ever waiting inside a lock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import final
+
+from realtime_sync.errors import ClosedError
+from realtime_sync.transport._deadline import Deadline
+from realtime_sync.transport._outbox import Outbox
+from realtime_sync.transport._poll import READ, Poller
+from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._waker import Waker
+
+__all__ = ["Writer"]
+
+
+@final
+class Writer:
+    """Write an outbox to a stream, and let senders wait for room in it.
+
+    Threads: any. Whoever has something to write writes what the kernel takes; what remains is written by
+    whoever polls for writability: the thread that services the connection and the first of the waiting senders.
+
+    Locks: `_write_lock` is held round one non-blocking write and its booking, so that bytes (over TLS: records)
+    reach the socket in the order in which they were made; it is never held while waiting, so that taking it
+    costs at most as long as the kernel takes to copy 256 KB. `_lock` guards `_waiting`. Order: `_write_lock`, then the
+    outbox's.
+
+    Attributes:
+        broken: why writing failed for good, once it did. What the peer had said before can still be read.
+        last_progress: when bytes last went out, monotonic seconds.
+    """
+
+    __slots__ = (
+        "_lock",
+        "_stream",
+        "_waiting",
+        "_wake_servicer",
+        "_write_lock",
+        "broken",
+        "bytes_sent",
+        "last_progress",
+        "outbox",
+        "servicer_watches",
+    )
+
+    def __init__(self, stream: Stream, outbox: Outbox, wake_servicer: Callable[[], None]) -> None:
+        self._stream = stream
+        self.outbox = outbox
+        self._wake_servicer = wake_servicer
+        self._write_lock = threading.Lock()
+        self._lock = threading.Lock()
+        self._waiting: list[Waker] = []
+        self.broken: BaseException | None = None
+        self.bytes_sent = 0
+        self.last_progress = time.monotonic()
+        self.servicer_watches = False
+        """Set by the servicing thread while its poll includes writability. It clears this before it looks at
+        the backlog, and a sender adds to the backlog before it looks here: one of them sees the other."""
+
+    def pump(self) -> None:
+        """Write what the kernel takes now; never waits."""
+        if not self.outbox.backlog:
+            return
+        token = object()
+        try:
+            more = self._stream.enter(token)
+            while more:
+                with self._write_lock:
+                    more, ring = self._write_once()
+                if ring:
+                    self.ring()
+        finally:
+            self._stream.leave(token)
+        if self.outbox.backlog and not self.servicer_watches:
+            self._wake_servicer()
+
+    def _write_once(self) -> tuple[bool, bool]:
+        """Write once; return whether to go on, and whether waiting senders should look. Caller holds `_write_lock`."""
+        batch = self.outbox.take()
+        if batch is None or self.broken is not None:
+            return False, False
+        rest = batch.rest()
+        if rest:  # All of it is out already when an interrupt came between the write and its booking.
+            try:
+                if not self._stream.send(rest, batch.sent):
+                    return False, False
+            except OSError as error:
+                self.fail(error)
+                return False, False
+            except BaseException as error:
+                # An interrupt inside a TLS write: whether the record is out cannot be known, and the
+                # stream bears neither a gap nor a double.
+                if self._stream.is_tls:
+                    self.fail(error)
+                raise
+            self.bytes_sent += batch.sent[-1]
+            self.last_progress = time.monotonic()
+        return True, self.outbox.wrote()
+
+    def fail(self, error: BaseException) -> None:
+        """Give up writing for good; the servicing thread still reads what came, then ends the connection."""
+        if self.broken is None:
+            self.broken = error
+        self.outbox.clear()
+        self.ring()
+        self._wake_servicer()
+
+    def ring(self) -> None:
+        """Let all waiting senders look again."""
+        with self._lock:
+            waiting = tuple(self._waiting)
+        for waker in waiting:
+            waker.wake()
+
+    def broken_error(self) -> ClosedError:
+        """Return what a sender gets after `fail`."""
+        error = ClosedError(code=1006, reason=f"sending failed: {self.broken}", closed_by="lost")
+        error.__cause__ = self.broken
+        return error
+
+    def wait(self, ready: Callable[[], bool], deadline: Deadline, patience: float | None) -> bool:
+        """Wait until `ready()`; False: `deadline` passed, or nothing went out for `patience` seconds (None: no limit).
+
+        `ready` raises to end the wait otherwise. Ends also when the connection does: `ring` is called then. Works
+        whether or not a thread services the connection.
+        """
+        me = Waker()
+        began = time.monotonic()
+        try:
+            with self._lock:
+                self._waiting.append(me)
+            while not ready():
+                self.pump()
+                if ready():
+                    break
+                left = deadline.remaining()
+                if patience is not None:
+                    quiet = max(began, self.last_progress) + patience - time.monotonic()
+                    left = quiet if left is None else min(left, quiet)
+                if left is not None and left <= 0:
+                    return False
+                self._wait_once(me, left)
+        finally:
+            self._withdraw(me)
+        return True
+
+    def _wait_once(self, me: Waker, timeout: float | None) -> None:
+        # Only the first in line polls the socket: one writable byte should not wake them all.
+        poller = Poller()
+        poller.watch(me.fd, READ)
+        token = object()
+        try:
+            if self._waiting[0] is me and self._stream.enter(token):
+                poller.watch(self._stream.fd, self._stream.write_events)
+            poller.wait(timeout)
+        finally:
+            self._stream.leave(token)
+        me.drain()
+
+    def _withdraw(self, me: Waker) -> None:
+        with self._lock:
+            if me in self._waiting:
+                self._waiting.remove(me)
+            following = self._waiting[0] if self._waiting else None
+        if following is not None:
+            following.wake()
+        me.close()

@@ -1,0 +1,183 @@
+"""The one converter: strict scalars, open unions, and a generated function per class.
+
+This is the only module that calls cattrs. The converter never changes after import, so threads share it; two
+threads that ask for the same new class at once both build its function, and either will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args, get_origin
+
+from attrs import frozen
+from cattrs import Converter
+
+from realtime_sync.types._base import UnknownObject, WireObject, layout_of
+from realtime_sync.wire._misfit import Misfit
+from realtime_sync.wire._structure import alternatives, build, describe, scalars_of
+
+__all__ = ["structure_function"]
+
+_W = TypeVar("_W", bound=WireObject)
+_Hook = Callable[[Any, Any], Any]
+
+
+def structure_function(cls: type[_W], wire_type: str | None = None) -> Callable[[Any, Any], _W]:
+    """Return the function that makes a `cls` of any decoded JSON value that fits; it raises `Misfit`.
+
+    Args:
+        cls: a class of a catalogue.
+        wire_type: the name its objects come under, if that is not the class's own.
+    """
+    if wire_type is None:
+        return _converter.get_structure_hook(cls)
+    return build(cls, _converter.get_structure_hook, wire_type)
+
+
+def _is_wire_class(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, WireObject)
+
+
+def _is_map(annotation: Any) -> bool:
+    return annotation in (dict, Mapping) or get_origin(annotation) in (dict, Mapping)
+
+
+def _is_sequence(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple
+
+
+def _is_anything_else(annotation: Any) -> bool:
+    """Scalars, literals and unions all read as a set of alternatives."""
+    return True
+
+
+def _hook_for_class(cls: type[WireObject]) -> _Hook:
+    return build(cls, _converter.get_structure_hook)
+
+
+def _hook_for_sequence(annotation: Any) -> _Hook:
+    """A tuple of one kind of item: a list on the wire."""
+    item = get_args(annotation)[0]
+    hook = _converter.get_structure_hook(item)
+
+    def structure(value: Any, _: Any = None) -> tuple[Any, ...]:
+        if value.__class__ is not list:
+            raise Misfit("a list", value)
+        items = []
+        for index, each in enumerate(value):
+            try:
+                items.append(hook(each, item))
+            except Misfit as error:
+                error.inside(index)
+                raise
+        return tuple(items)
+
+    return structure
+
+
+def _structure_map(value: Any, _: Any = None) -> Any:
+    """A free-form map is kept as it came."""
+    if value.__class__ is not dict:
+        raise Misfit("an object", value)
+    return value
+
+
+def _structure_unknown(value: Any, _: Any = None) -> UnknownObject:
+    return UnknownObject(_structure_map(value))
+
+
+def _hook_for_alternatives(annotation: Any) -> _Hook:
+    """A scalar, or a union of anything: what the JSON value is decides, and for objects their tags."""
+    types = alternatives(annotation)
+    scalars = scalars_of(types)
+    expected = describe(types)
+    lists = next((_converter.get_structure_hook(each) for each in types if _is_sequence(each)), None)
+    objects = _hook_for_objects(types)
+
+    def structure(value: Any, _: Any = None) -> Any:
+        kind = value.__class__
+        if kind in scalars:
+            return value
+        if kind is dict and objects is not None:
+            return objects(value, None)
+        if kind is list and lists is not None:
+            return lists(value, None)
+        raise Misfit(expected, value)
+
+    return structure
+
+
+def _hook_for_objects(types: tuple[Any, ...]) -> _Hook | None:
+    """Choose among the classes of a union: the first whose tags all match, else what takes any object.
+
+    Tags are the fixed fields (``type``, ``role``). An object without a ``type`` can be one of a class that
+    has none or may lack it; where no class of the union has tags, any object is one of the first class.
+    """
+    classes = [each for each in types if _is_wire_class(each)]
+    if UnknownObject in types:
+        other: _Hook | None = _structure_unknown
+    else:
+        other = _structure_map if any(_is_map(each) for each in types) else None
+    if not any(layout_of(cls).tags for cls in classes):
+        return _converter.get_structure_hook(classes[0]) if classes else other
+    candidates = [_Candidate.of(cls) for cls in classes]
+    by_type: dict[str, list[_Candidate]] = {}
+    for each in candidates:
+        if each.type is not None:
+            by_type.setdefault(each.type, []).append(each)
+    untyped = [each for each in candidates if each.type is None or "type" in each.optional]
+
+    def structure(value: Any, _: Any = None) -> Any:
+        tag = value.get("type")
+        if tag.__class__ is str:
+            found = by_type.get(tag, ())
+        else:
+            found = () if "type" in value else untyped
+        for each in found:
+            if each.takes(value):
+                return each.hook(value, None)
+        if other is None:
+            raise Misfit(f"an object of type {' or '.join(by_type)}", value, found="one of another type")
+        return other(value, None)
+
+    return structure
+
+
+@frozen
+class _Candidate:
+    """A class of a union and what tells its objects from others."""
+
+    cls: type[WireObject]
+    type: str | None
+    tags: tuple[tuple[str, str], ...]
+    """The fixed fields other than ``type``."""
+    optional: frozenset[str]
+    hook: _Hook
+
+    @classmethod
+    def of(cls, candidate: type[WireObject]) -> _Candidate:
+        tags = dict(layout_of(candidate).tags)
+        kind = tags.pop("type", None)
+        hook = _converter.get_structure_hook(candidate)
+        return cls(candidate, kind, tuple(tags.items()), candidate.optional_tags, hook)
+
+    def takes(self, raw: Mapping[str, Any]) -> bool:
+        """Tell whether an object of the right type carries this class's other tags."""
+        return all(raw[name] == tag if name in raw else name in self.optional for name, tag in self.tags)
+
+
+def _build_converter() -> Converter:
+    converter = Converter(detailed_validation=False)
+    # The latest registered is asked first. Nothing is left to cattrs' own hooks: they turn None into "None".
+    converter.register_structure_hook_factory(_is_anything_else, _hook_for_alternatives)
+    converter.register_structure_hook_factory(_is_sequence, _hook_for_sequence)
+    converter.register_structure_hook_func(_is_map, _structure_map)
+    converter.register_structure_hook_func(lambda annotation: annotation is Any, lambda value, _: value)
+    converter.register_structure_hook_func(lambda annotation: annotation is UnknownObject, _structure_unknown)
+    converter.register_structure_hook_factory(_is_wire_class, _hook_for_class)
+    for scalar in (str, int, float, bool):
+        converter.register_structure_hook(scalar, _hook_for_alternatives(scalar))
+    return converter
+
+
+_converter = _build_converter()

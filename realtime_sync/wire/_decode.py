@@ -1,0 +1,88 @@
+"""From a message to an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, cast
+
+from realtime_sync.errors import DecodeError
+from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent
+from realtime_sync.wire import json
+from realtime_sync.wire._misfit import name_of
+from realtime_sync.wire._registry import Catalogue, catalogue_of
+
+if TYPE_CHECKING:
+    from realtime_sync.types.realtime import ServerEvent
+
+__all__ = ["event_decoder", "event_names", "parse_event"]
+
+
+def event_names(registry: Literal["realtime"]) -> frozenset[str]:
+    """Return the names of all server events that an API's catalogue knows, beta-era names too."""
+    return frozenset(catalogue_of(registry).classes)
+
+
+def event_decoder(registry: Literal["realtime"]) -> Callable[[str | bytes], ServerEvent]:
+    """Return the function that makes an event of every message and never raises for one.
+
+    An event of an unknown type, and one of a known type whose fields do not fit, is an `UnknownEvent`; what
+    is no event at all is an `UndecodableEvent`. The catalogue is loaded now, so that the first message need
+    not wait for it. The function may be called from any thread.
+    """
+    catalogue = catalogue_of(registry)
+    read, settle = json.read, json.settle
+    flat, structure = catalogue.flat, catalogue.structure
+
+    def decode(data: str | bytes) -> Event:
+        try:
+            raw = read(data)
+            return flat[raw["type"]](raw) or structure[raw["type"]](settle(raw, data), None)
+        except Exception:  # noqa: BLE001  # whatever it was, the slow way finds out and words it
+            return _recover(data, catalogue)
+
+    return cast("Callable[[str | bytes], ServerEvent]", decode)
+
+
+def parse_event(data: str | bytes, registry: Literal["realtime"]) -> ServerEvent:
+    """Return the event that a message holds. Any thread.
+
+    An event of an unknown type, and one of a known type whose fields do not fit, is an `UnknownEvent`.
+
+    Args:
+        data: JSON text; bytes are UTF-8.
+        registry: the API whose events these are: the same names mean different things elsewhere.
+
+    Raises:
+        DecodeError: for malformed JSON, for JSON that is not an object, and for one without a ``type`` string.
+    """
+    event = event_decoder(registry)(data)
+    if isinstance(event, UndecodableEvent):
+        raise event.error
+    return event
+
+
+def _recover(data: str | bytes, catalogue: Catalogue) -> Event:
+    """Make an event of a message that the fast way failed on: step by step, with the exact reader."""
+    try:
+        raw = json.loads_exactly(data)
+    except RecursionError:
+        return _undecodable(data, "the message is nested too deeply")
+    except ValueError as error:
+        return _undecodable(data, f"the message is not JSON: {error}")
+    if not isinstance(raw, dict):
+        return _undecodable(data, f"the message is not a JSON object but {name_of(raw)}")
+    sent = raw.get("type")
+    if not isinstance(sent, str):
+        found = f"{name_of(sent)} for a type" if "type" in raw else "no type"
+        return _undecodable(data, f"the message has {found}")
+    try:
+        return catalogue.structure[sent](raw, None)
+    except Exception as error:  # noqa: BLE001  # nothing a server sends may end a session, not even by a fault of ours
+        cls = catalogue.classes.get(sent)
+        name = cls.type if cls is not None else sent
+        # Not chained: a traceback would keep its frames alive for as long as the event.
+        return UnknownEvent(name, raw, DecodeError(f"{sent} does not fit: {str(error) or type(error).__name__}"))
+
+
+def _undecodable(data: str | bytes, message: str) -> UndecodableEvent:
+    return UndecodableEvent(data, DecodeError(message, raw=data))

@@ -1,0 +1,104 @@
+"""The event classes of one API under their names, loaded when they are first needed.
+
+Threads: any. Loading takes no lock of ours (so none can be held across a fork): Python's own import lock
+keeps a catalogue from loading twice, and what is built on top is the same whoever builds it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, get_args
+
+from attrs import define, field
+
+from realtime_sync.types._base import Event, KnownEvent, UnknownEvent
+from realtime_sync.wire._converter import structure_function
+from realtime_sync.wire._structure import build_flat
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["Catalogue", "catalogue_of"]
+
+_Raw = dict[str, Any]
+
+
+class _Functions(dict[str, Callable[..., Any]]):
+    """From the name of an event, as sent, to a function, made when the name first comes.
+
+    An unknown name gets a function too, but it is not kept, so no peer can make this grow.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, type[KnownEvent]],
+        make: Callable[[type[KnownEvent], str | None], Callable[..., Any]],
+        unknown: Callable[..., Any],
+    ) -> None:
+        super().__init__()
+        self._classes = classes
+        self._make = make
+        self._unknown = unknown
+
+    def __missing__(self, name: Any) -> Callable[..., Any]:
+        if not isinstance(name, str):
+            msg = "the type of an event must be a string"
+            raise TypeError(msg)
+        cls = self._classes.get(name)
+        if cls is None:
+            return self._unknown
+        made = self[name] = self._make(cls, None if name == cls.type else name)
+        return made
+
+
+def _unknown_event(raw: _Raw, _: Any = None) -> UnknownEvent:
+    return UnknownEvent(raw["type"], raw)
+
+
+def _not_flat(_: _Raw) -> None:
+    return None
+
+
+@define(eq=False)
+class Catalogue:
+    """The server events of one API."""
+
+    classes: Mapping[str, type[KnownEvent]]
+    """By name; beta-era names lead to the classes of their present ones."""
+    flat: Mapping[str, Callable[[_Raw], Event | None]] = field(init=False)
+    """Makes an event of a JSON object that has just the fields of its class, all scalars; else None. The fast way."""
+    structure: Mapping[str, Callable[[_Raw, Any], Event]] = field(init=False)
+    """Makes an event of any JSON object with a ``type``, or raises `Misfit`."""
+
+    def __attrs_post_init__(self) -> None:
+        self.flat = _Functions(self.classes, build_flat, _not_flat)
+        self.structure = _Functions(self.classes, structure_function, _unknown_event)
+
+    @classmethod
+    def of(cls, module: ModuleType) -> Catalogue:
+        """Read a module's ``ServerEvent`` union and its ``BETA_NAMES``."""
+        members = [each for each in get_args(module.ServerEvent) if issubclass(each, KnownEvent)]
+        classes = {each.type: each for each in members}
+        return cls(classes | {old: classes[new] for old, new in module.BETA_NAMES.items()})
+
+
+_MODULES = {"realtime": "realtime_sync.types.realtime"}
+_catalogues: dict[str, Catalogue] = {}
+
+
+def catalogue_of(registry: str) -> Catalogue:
+    """Return the catalogue of an API; load it if this is the first call.
+
+    Raises:
+        ValueError: for a name that is no API's.
+    """
+    catalogue = _catalogues.get(registry)
+    if catalogue is None:
+        if registry not in _MODULES:
+            msg = f"there is no event registry {registry!r}; there are {', '.join(_MODULES)}"
+            raise ValueError(msg)
+        # Of two threads that come here at once, both get the first one's.
+        made = Catalogue.of(importlib.import_module(_MODULES[registry]))
+        catalogue = _catalogues.setdefault(registry, made)
+    return catalogue

@@ -1,0 +1,112 @@
+"""JSON text to values and back, exactly.
+
+Reading uses orjson where it is installed (the extra ``fast``) and the standard library for whatever orjson
+refuses or would change. Both refuse what is not JSON: NaN, Infinity, control characters, trailing text.
+Writing is compact and always the standard library's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+try:
+    import orjson
+except ImportError:
+    orjson = None  # type: ignore[assignment]
+
+__all__ = ["dumps", "loads", "loads_exactly", "read", "settle"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SCALARS = frozenset({str, int, bool, type(None)})
+# orjson turns integers from here on into floats; below, a float really was one.
+_LARGEST_EXACT = float(2**63)
+
+
+def _refuse_constant(name: str) -> Any:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_scan_once = _decoder.scan_once
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ascii_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def loads_exactly(text: str | bytes) -> Any:
+    """Read JSON text with the standard library; bytes are UTF-8.
+
+    Raises:
+        ValueError: for text that is not JSON.
+        RecursionError: for text that is nested too deeply.
+    """
+    if not isinstance(text, str):
+        text = text.decode("utf-8")
+    try:
+        value, end = _scan_once(text, 0)
+    except StopIteration:
+        return _decoder.decode(text)  # leading space, or an error that it words well
+    return value if end == len(text) else _decoder.decode(text)
+
+
+def _read_with_orjson(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Malformed; or legal and refused: lone surrogates, numbers beyond a double, deep nesting.
+        return loads_exactly(text)
+
+
+def _settle_orjson(value: Any, text: str | bytes) -> Any:
+    return loads_exactly(text) if _may_have_changed(value) else value
+
+
+def _may_have_changed(value: Any) -> bool:
+    """Tell whether a value of orjson's holds a float so large that it may have been an integer."""
+    kind = value.__class__
+    if kind is float:
+        return not -_LARGEST_EXACT < value < _LARGEST_EXACT
+    if kind is dict:
+        value = value.values()
+    elif kind is not list:
+        return False
+    for each in value:  # noqa: SIM110  # twice as fast as any()
+        if each.__class__ not in _SCALARS and _may_have_changed(each):
+            return True
+    return False
+
+
+def _settle_exact(value: Any, text: str | bytes) -> Any:  # noqa: ARG001  # stands in for _settle_orjson
+    return value
+
+
+read: Callable[[str | bytes], Any] = loads_exactly if orjson is None else _read_with_orjson
+"""Read JSON text with the fastest reader there is. Large integers may have become floats: `settle` sees to that.
+
+Raises as `loads_exactly` does.
+"""
+
+settle: Callable[[Any, str | bytes], Any] = _settle_exact if orjson is None else _settle_orjson
+"""Given what `read` made of a text, return what the text says exactly. Text without a float needs no settling."""
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON text, fast and exactly. Raises as `loads_exactly` does."""
+    return settle(read(text), text)
+
+
+def dumps(value: Any) -> str:
+    """Write JSON text without spaces; text that no UTF-8 can carry (lone surrogates) is escaped.
+
+    Raises:
+        ValueError: for a float that is not finite, or a value that contains itself.
+        TypeError: for a value that JSON does not have.
+        RecursionError: for a value that is nested too deeply.
+    """
+    text = _encoder.encode(value)
+    if not text.isascii() and _SURROGATE.search(text):
+        return _ascii_encoder.encode(value)
+    return text

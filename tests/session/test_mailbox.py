@@ -1,0 +1,179 @@
+"""The mailbox in its three moods, and when the reader pauses for it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from realtime_sync.errors import ClosedOK, SlowConsumer
+from realtime_sync.session._flow import Flow
+from realtime_sync.session._mailbox import UNATTENDED_MAX_BYTES, Mailbox
+from realtime_sync.session._queue import Empty, EventQueue
+from realtime_sync.session._waiting import Deadline
+
+NOW = Deadline(0)
+
+
+def make_mailbox(high=8, low=2, max_bytes=100):
+    flow = Flow(wake=lambda: None)
+    return Mailbox(
+        lock=threading.Lock(), flow=flow, high_mark=high, low_mark=low, max_bytes=max_bytes, counts_as_wait=False
+    )
+
+
+def put(mailbox, *numbers, size=1):
+    with mailbox._lock:
+        for number in numbers:
+            mailbox.put_locked((number, f"event {number}", size))
+
+
+def pause(mailbox):
+    with mailbox._lock:
+        return mailbox._flow.update_locked(mailbox_full=mailbox.is_full_locked())
+
+
+def drain(mailbox):
+    numbers = []
+    while True:
+        try:
+            numbers.append(mailbox.take(NOW)[0])
+        except Empty:
+            return numbers
+
+
+def test_untouched_mailbox_keeps_everything_and_pauses_at_the_high_mark():
+    """A script that begins to receive late has lost nothing."""
+    mailbox = make_mailbox()
+    put(mailbox, *range(7))
+    assert not pause(mailbox)
+    put(mailbox, 7)
+    assert pause(mailbox)
+    assert drain(mailbox) == list(range(8))
+
+
+def test_reading_resumes_only_at_the_low_mark():
+    """Between the marks a paused reader stays paused, so that it is not switched at every event."""
+    mailbox = make_mailbox()
+    put(mailbox, *range(8))
+    assert pause(mailbox)
+    for _ in range(5):
+        mailbox.take(NOW)
+    assert pause(mailbox)
+    mailbox.take(NOW)
+    assert not pause(mailbox)
+
+
+def test_unattended_mailbox_is_a_ring_that_never_pauses():
+    """With only turns or callbacks in use, the newest events stay and the reader goes on."""
+    mailbox = make_mailbox()
+    with mailbox._lock:
+        mailbox.other_consumer_opened_locked()
+    put(mailbox, *range(100))
+    assert not pause(mailbox)
+    assert mailbox.dropped == 92
+    assert drain(mailbox) == list(range(92, 100))
+
+
+def test_unattended_mailbox_is_bounded_in_bytes():
+    """Few but large events cannot fill the memory of a script that never receives."""
+    mailbox = make_mailbox(max_bytes=None)
+    with mailbox._lock:
+        mailbox.other_consumer_opened_locked()
+    put(mailbox, *range(7), size=UNATTENDED_MAX_BYTES // 3)
+    assert mailbox.bytes <= UNATTENDED_MAX_BYTES
+
+
+def test_becoming_unattended_drops_the_old_ones_and_resumes():
+    """Opening a turn on a full, untouched mailbox lets the reader go on."""
+    woken = []
+    mailbox = make_mailbox()
+    mailbox._flow._wake = lambda: woken.append(True)
+    put(mailbox, *range(20))
+    assert pause(mailbox)
+    with mailbox._lock:
+        mailbox.other_consumer_opened_locked()
+    assert woken
+    assert not pause(mailbox)
+
+
+def test_an_observer_never_makes_a_lossless_loop_lossy():
+    """Once received from, a mailbox drops nothing silently, whatever else is opened."""
+    mailbox = make_mailbox()
+    put(mailbox, 0)
+    mailbox.take(NOW)
+    with mailbox._lock:
+        mailbox.other_consumer_opened_locked()
+    put(mailbox, *range(1, 60))
+    assert drain(mailbox) == list(range(1, 60))
+
+
+def test_overflow_of_an_attended_mailbox_is_told_once_at_the_gap():
+    """When pausing was not allowed for too long, the oldest go, receive() says so once, and goes on."""
+    mailbox = make_mailbox(max_bytes=10)
+    put(mailbox, 0)
+    mailbox.take(NOW)
+    put(mailbox, *range(1, 15))
+    error = pytest.raises(SlowConsumer, mailbox.take, NOW).value
+    assert error.dropped == 4
+    assert drain(mailbox) == list(range(5, 15))
+
+
+def test_a_waiting_thread_keeps_the_reader_reading():
+    """While anybody waits inside the library, pausing could deadlock with the peer."""
+    mailbox = make_mailbox()
+    put(mailbox, *range(8))
+    token = object()
+    mailbox._flow.begin_wait(token)
+    assert not pause(mailbox)
+    mailbox._flow.end_wait(token)
+    assert pause(mailbox)
+
+
+def test_a_hungry_consumer_keeps_the_reader_reading():
+    """Another consumer below its low mark must not starve because the mailbox is full."""
+    mailbox = make_mailbox()
+    other = EventQueue(lock=mailbox._lock, flow=mailbox._flow, low_mark=0)
+    mailbox._flow.consumers.add(other)
+    mailbox.attended = True
+    put(mailbox, *range(8))
+    assert not pause(mailbox)
+    with mailbox._lock:
+        other.put_locked((1, "x", 1))
+    assert pause(mailbox)
+
+
+@given(st.lists(st.sampled_from(["put", "take", "open"]), max_size=60), st.booleans())
+def test_any_interleaving_keeps_order_and_accounts_for_every_event(steps, end):
+    """Whatever happens, events come out in order, and what did not come out was counted as dropped."""
+    mailbox = make_mailbox(high=4, low=1, max_bytes=6)
+    sent, got, dropped = 0, [], 0
+    for step in steps:
+        if step == "put":
+            put(mailbox, sent)
+            sent += 1
+        elif step == "open":
+            with mailbox._lock:
+                mailbox.other_consumer_opened_locked()
+        else:
+            try:
+                got.append(mailbox.take(NOW)[0])
+            except Empty:
+                pass
+            except SlowConsumer as error:
+                dropped += error.dropped
+    if end:
+        with mailbox._lock:
+            mailbox.end_locked(lambda: ClosedOK("over"))
+    while True:
+        try:
+            got.append(mailbox.take(NOW)[0])
+        except SlowConsumer as error:
+            dropped += error.dropped
+        except (Empty, ClosedOK):
+            break
+    assert got == sorted(got)
+    assert len(set(got)) == len(got)
+    assert len(got) + mailbox.dropped == sent
+    assert dropped <= mailbox.dropped
