@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError
-from realtime_sync.realtime import RealtimeApi, RealtimeSession
+from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of
 from realtime_sync.session import Core
 from realtime_sync.transport import connect as dial
-from realtime_sync.wire import to_wire
 
 if TYPE_CHECKING:
     from realtime_sync.client._client import Client
@@ -105,7 +104,7 @@ def _query(model: str | None, call_id: str | None, intent: str | None) -> dict[s
 
 
 def _session_config(session: Any, modalities: Iterable[str] | None, intent: str | None) -> dict[str, Any]:
-    config = dict(to_wire(session)) if session is not None else {}
+    config = fields_of(session, "session") if session is not None else {}
     if modalities is not None:
         chosen = [modalities] if isinstance(modalities, str) else list(modalities)
         if len(chosen) != 1 or chosen[0] not in _MODALITIES:

@@ -2,7 +2,8 @@
 
 from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._session import RealtimeSession
+from realtime_sync.realtime._settings import fields_of
 from realtime_sync.realtime._stream import Turns, TurnStream
 from realtime_sync.realtime._turn import Timings, Turn
 
-__all__ = ["RealtimeApi", "RealtimeSession", "Timings", "Turn", "TurnStream", "Turns"]
+__all__ = ["RealtimeApi", "RealtimeSession", "Timings", "Turn", "TurnStream", "Turns", "fields_of"]

@@ -15,6 +15,8 @@ __all__ = ["RealtimeApi"]
 
 _VAD_MAY_START = frozenset({"input_audio_buffer.speech_stopped", "input_audio_buffer.timeout_triggered"})
 
+_TRACKED = frozenset({"session.created", "session.updated", "response.created", "response.done", "error"}) | _VAD_MAY_START
+
 
 @define(eq=False)
 class RealtimeApi:
@@ -22,6 +24,7 @@ class RealtimeApi:
 
     registry: str = field(init=False, default="realtime")
     rules: Mapping[str, Rule] = field(init=False, default=RULES, repr=False)
+    tracked: frozenset[str] = field(init=False, default=_TRACKED, repr=False)
     book: TurnBook = field(init=False, repr=False)
     effective: Any = field(init=False, default=None, repr=False)
     """The session object of the last session.created or session.updated."""
@@ -42,6 +45,9 @@ class RealtimeApi:
         queue = self._core.new_queue()
         self._core.open_queue_locked(queue)
         return queue
+
+    def has_routes_locked(self) -> bool:
+        return self.book.has_routes
 
     def owner_locked(self, entry: Entry) -> EventQueue | Any | None:
         event = entry[1]

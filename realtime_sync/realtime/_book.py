@@ -140,6 +140,11 @@ class TurnBook:
         return any(not turn.abandoned for turn in self._all())
 
     @property
+    def has_routes(self) -> bool:
+        """Whether any turn, abandoned ones included, may own an event."""
+        return bool(self._by_response or self._by_item)
+
+    @property
     def active_response_id(self) -> str | None:
         """The id of the conversation's active response, ours or not, or None."""
         holder = self.slot.holder
@@ -176,7 +181,7 @@ class TurnBook:
             return self._done(event)
         elif kind == "error":
             return self._refused(event)
-        elif not self._by_response and not self._by_item:
+        elif not self.has_routes:
             return None
         else:
             turn = self._turn_of(event, kind)

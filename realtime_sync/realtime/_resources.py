@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import LocalProtocolError
+from realtime_sync.realtime._settings import fields_of
 from realtime_sync.session import REQUEST_TIMEOUT
-from realtime_sync.wire import to_wire
 
 if TYPE_CHECKING:
     from realtime_sync.realtime._session import RealtimeSession
@@ -79,7 +79,7 @@ class SessionResource(_Resource):
 
         `session.type` is filled in if it is missing. Answered by session.updated.
         """
-        config = to_wire(session)
+        config = fields_of(session, "session")
         config.setdefault("type", getattr(self.current, "type", None) or "realtime")
         fields = {"session": config}
         return self._send(
@@ -123,7 +123,7 @@ class ConversationItemResource(_Resource):
 
         Answered by conversation.item.added (from beta servers conversation.item.created).
         """
-        body = to_wire(item)
+        body = fields_of(item, "item")
         if body.get("id") is None:
             body["id"] = new_item_id()
         fields = {"item": body, "previous_item_id": previous_item_id}
@@ -255,7 +255,7 @@ class ResponseResource(_Resource):
         Args:
             response: settings for this response alone: a class or a dict.
         """
-        fields = {"response": response if response is NOT_GIVEN else to_wire(response)}
+        fields = {"response": response if response is NOT_GIVEN else fields_of(response, "response")}
         return self._send(
             "response.create", fields, event_id=event_id, extra_body=extra_body, wait=wait, timeout=timeout
         )

@@ -16,10 +16,10 @@ from realtime_sync.realtime._resources import (
     new_item_id,
     user_item,
 )
+from realtime_sync.realtime._settings import fields_of
 from realtime_sync.realtime._stream import Turns, TurnStream, start_turn
 from realtime_sync.realtime._turn import Turn
 from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Session
-from realtime_sync.wire import to_wire
 
 __all__ = ["RealtimeSession"]
 
@@ -97,7 +97,7 @@ class RealtimeSession(Session):
         """
         self._core.check()
         item = user_item(text) if text is not None else None
-        settings = to_wire(response) if response is not None else {}
+        settings = fields_of(response, "response") if response is not None else {}
         seconds = self._turn_timeout if isinstance(timeout, NotGiven) else timeout
         return start_turn(self._core, self._api, item, settings, seconds)
 

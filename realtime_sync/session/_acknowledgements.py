@@ -105,6 +105,10 @@ class Acknowledgements:
     def has_rule(self, event_type: str) -> bool:
         return event_type in self._rules
 
+    @property
+    def answer_types(self) -> frozenset[str]:
+        return frozenset(self._answer_types)
+
     def is_answer(self, event_type: str) -> bool:
         return event_type in self._answer_types
 
@@ -138,8 +142,11 @@ class Acknowledgements:
             if len(line.entries) > 1:
                 line.in_doubt = True
 
-    def withdraw(self, pending: Pending) -> None:
-        """Stop waiting. An entry in a line stays as a tombstone that swallows its late answer."""
+    def withdraw(self, event_id: str) -> None:
+        """Stop waiting for an answer, if it has not come. In a line, a tombstone stays that swallows the late answer."""
+        pending = self._by_event_id.get(event_id)
+        if pending is None or pending.done:
+            return
         pending.waited_for = False
         if pending.rule.sent_key is not None:
             self.forget(pending)

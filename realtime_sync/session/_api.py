@@ -33,6 +33,13 @@ class Api(Protocol):
     rules: Mapping[str, Rule]
     """Which client event is answered by which server events."""
 
+    tracked: frozenset[str]
+    """The event types that `owner_locked` must see even while `has_routes_locked()` is false."""
+
+    def has_routes_locked(self) -> bool:
+        """Return whether any event might have another owner than the mailbox."""
+        ...
+
     def bind(self, core: Core) -> None:
         """Meet the core, once, before the connection's first event."""
         ...

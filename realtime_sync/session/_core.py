@@ -7,6 +7,7 @@ observers, and puts it on their queues. Callers send through `Core.send` and wai
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import queue
@@ -40,7 +41,7 @@ from realtime_sync.session._recent import Recent
 from realtime_sync.session._stats import Stats
 from realtime_sync.session._waiting import Deadline, Waiter
 from realtime_sync.transport import Connection
-from realtime_sync.wire import encode_event, to_wire
+from realtime_sync.wire import json, to_wire
 
 __all__ = ["Core"]
 
@@ -55,6 +56,12 @@ BATCH = 128
 """Events routed per hold of the lock, so that a consumer never waits long for it."""
 CLOSE_MARGIN = 0.15
 """Seconds that `close` allows beyond `close_timeout` for threads to end."""
+
+
+class _Position(threading.local):
+    """How far each thread has looked: the number of an event."""
+
+    position: int = 0
 
 
 @define(eq=False, kw_only=True)
@@ -98,7 +105,7 @@ class Core:
     last_error: Any = field(init=False, default=None, repr=False)
     """The last error event that nobody claimed."""
     # each thread its own
-    _local: threading.local = field(init=False, factory=threading.local, repr=False)
+    _local: _Position = field(init=False, factory=_Position, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Put the parts together; nothing runs yet."""
@@ -246,7 +253,7 @@ class Core:
         """
         self.check()
         connection = self.connection
-        outgoing = connection.prepare(encode_event(data))
+        outgoing = connection.prepare(json.dumps(data))
         while True:
             with self.lock:
                 if self.ended is not None:
@@ -283,18 +290,16 @@ class Core:
         if not self.acknowledgements.has_rule(data["type"]):
             msg = f"the server does not acknowledge {data['type']}: use send()"
             raise LocalProtocolError(msg)
-        pending = None
+        token = object()
         try:
             pending = self.send(data, deadline=deadline, claim=claim, waited_for=True)
             assert pending is not None  # noqa: S101  (has_rule and waited_for guarantee it)
-            self.flow.begin_wait(pending)
+            self.flow.begin_wait(token)
             pending.waiter.wait(deadline.remaining())
         finally:
-            if pending is not None:
-                self.flow.end_wait(pending)
-                with self.lock:
-                    if not pending.done:
-                        self.acknowledgements.withdraw(pending)
+            self.flow.end_wait(token)
+            with self.lock:
+                self.acknowledgements.withdraw(data["event_id"])
         if pending.error is not None:
             raise pending.error
         if not pending.done:
@@ -316,12 +321,13 @@ class Core:
     @property
     def position(self) -> int:
         """The number of the event up to which the calling thread has no interest in the past."""
-        return getattr(self._local, "position", 0)
+        return self._local.position
 
     def seen(self, number: int) -> None:
         """Note that the calling thread was given event `number`."""
-        if number > getattr(self._local, "position", 0):
-            self._local.position = number
+        local = self._local
+        if number > local.position:
+            local.position = number
 
     def since_locked(self, position: int) -> list[Entry]:
         """Return the recent events after a position.
@@ -364,7 +370,7 @@ class Core:
             mine = tuple(each for each in registrations if self.dispatcher_of(each) is dispatcher)
             overflow = dispatcher.put_locked(Call(event, mine, size)) if mine else None
             if overflow is not None:
-                self.posted.put(lambda overflow=overflow: self._emit_or_log(overflow))
+                self.posted.put(functools.partial(self._emit_or_log, overflow))
 
     def _emit_or_log(self, event: CallbackError) -> None:
         if not self.emit(event):

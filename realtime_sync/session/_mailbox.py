@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define, field
 
 from realtime_sync.errors import SlowConsumer
@@ -44,6 +46,17 @@ class Mailbox(EventQueue):
         elif self.max_bytes is not None and self.bytes > self.max_bytes:
             self.dropped_unseen += self._shrink_locked(self.max_bytes, None)
 
+    def extend_locked(self, entries: Sequence[Entry], size: int) -> None:
+        """Add entries of `size` bytes in all; the same as `put_locked` for each, at the cost of one."""
+        if self._waiters or (self.others_opened and not self.attended):
+            for entry in entries:
+                self.put_locked(entry)
+            return
+        self.entries.extend(entries)
+        self.bytes += size
+        if self.max_bytes is not None and self.bytes > self.max_bytes:
+            self.dropped_unseen += self._shrink_locked(self.max_bytes, None)
+
     def other_consumer_opened_locked(self) -> None:
         """Note that a turn, callback or subscription exists; an unattended mailbox becomes a ring."""
         self.others_opened = True
@@ -56,6 +69,11 @@ class Mailbox(EventQueue):
         if self.high_mark is None or (self.others_opened and not self.attended):
             return False
         return len(self.entries) > (self.low_mark if self._flow.paused else self.high_mark - 1)
+
+    def take_waiting(self) -> Entry | None:
+        """Return the oldest entry if one waits: the short way of `take`, None where that has to decide."""
+        with self._lock:
+            return self._pop_locked() if self.attended and self.entries and not self.dropped_unseen else None
 
     def take(self, deadline: Deadline) -> Entry:
         """As `EventQueue.take`, and from now on nothing is dropped silently.

@@ -18,7 +18,7 @@ from realtime_sync.session._local_events import Closed
 from realtime_sync.session._observers import Matches
 from realtime_sync.session._queue import Entry, EventQueue
 from realtime_sync.types import UndecodableEvent, UnknownEvent
-from realtime_sync.wire import encode_event, event_decoder
+from realtime_sync.wire import event_decoder, json
 
 if TYPE_CHECKING:
     from realtime_sync.session._core import Core
@@ -51,6 +51,8 @@ class Reader:
     unknown: int = field(init=False, default=0)
     undecodable: int = field(init=False, default=0)
     _decode: Callable[[str | bytes], Any] = field(init=False)
+    _special: frozenset[str] = field(init=False)
+    """Event types that more than the mailbox cares about at any time."""
     _effects: list[Callable[[], object]] = field(init=False, factory=list)
     """What routing decided under the lock and is done after it."""
     _logged_types: set[str] = field(init=False, factory=set)
@@ -59,7 +61,9 @@ class Reader:
 
     def __attrs_post_init__(self) -> None:
         """Make the thread; the session starts it."""
-        self._decode = event_decoder(self._core.api.registry)
+        core = self._core
+        self._decode = event_decoder(core.api.registry)
+        self._special = core.api.tracked | core.acknowledgements.answer_types | {"error"}
         self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     def _run(self) -> None:
@@ -102,7 +106,7 @@ class Reader:
         core = self._core
         with core.lock:
             try:
-                if not core.connection.offer(core.connection.prepare(encode_event(data))):
+                if not core.connection.offer(core.connection.prepare(json.dumps(data))):
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
@@ -144,10 +148,23 @@ class Reader:
         with core.lock:
             core.number = number
             core.recent.extend(entries, size)
-            for entry in entries:
-                self._route_locked(entry)
+            self._route_all_locked(entries, size)
         while self._effects:
             self._effects.pop(0)()
+
+    def _route_all_locked(self, entries: list[Entry], size: int) -> None:
+        """Route a batch: at once to the mailbox while nobody else can want it, else one by one."""
+        core = self._core
+        special = self._special
+        if (
+            core.observers.empty
+            and not core.api.has_routes_locked()
+            and not any(entry[1].type in special for entry in entries)
+        ):
+            core.mailbox.extend_locked(entries, size)
+            return
+        for entry in entries:
+            self._route_locked(entry)
 
     def _route_locked(self, entry: Entry) -> None:
         core = self._core

@@ -92,7 +92,7 @@ class Session:
         core = self._core
         core.check()
         try:
-            entry = core.mailbox.take(Deadline(timeout))
+            entry = core.mailbox.take_waiting() or core.mailbox.take(Deadline(timeout))
         except Empty:
             msg = f"no event within {timeout} s"
             raise ReceiveTimeout(msg) from None

@@ -8,10 +8,11 @@ from typing import Any
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.transport._connection import Connection
 from realtime_sync.transport._deadline import Deadline
-from realtime_sync.transport._dial import Resolve, default_context, dial, start_tls
+from realtime_sync.transport._dial import Resolve, dial
 from realtime_sync.transport._handshake import upgrade
 from realtime_sync.transport._request import Request
 from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._tls import default_context, start_tls
 
 __all__ = ["connect"]
 

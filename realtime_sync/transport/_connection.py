@@ -121,12 +121,13 @@ class Connection:
             ForkedError: the connection belongs to the parent process.
         """
         self._check_pid()
-        deadline = Deadline(timeout)
+        deadline = None
         while True:
             try:
                 return self._inbox.popleft()
             except IndexError:
-                self._fill_inbox(deadline, timeout)
+                deadline = deadline or Deadline(timeout)
+            self._fill_inbox(deadline, timeout)
 
     def receive_many(self, timeout: float | None = None) -> list[str | bytes]:
         """Return all messages that are there, at least one. Otherwise like `receive`."""

@@ -46,7 +46,6 @@ class Control:
 
 _FIN = 0x80
 _WHOLE_TEXT: Final = _FIN | 1
-_WHOLE_BINARY: Final = _FIN | 2
 _SHORT: Final = 126
 _LONG: Final = 127
 _MAX_CONTROL: Final = 125
@@ -164,44 +163,55 @@ class FrameParser:
 
     def _parse(self, messages: list[str | bytes], at: int, end: int) -> int:
         """Parse the buffer from `at` to `end`, add what is complete to `messages`, return where it stopped."""
-        buffer, view, limit, append = self._buffer, self._view, self._max_size, messages.append
         while not self._done:
             if self._remaining:
                 at = self._collect(messages, at, end)
+            if self._opcode is None:
+                at = self._whole_texts(messages, at, end)
             body = at + 2
             if body > end:
                 break
-            first, size = buffer[at], buffer[at + 1]
+            first, size = self._buffer[at], self._buffer[at + 1]
             if size >= _SHORT:
                 # 126 and 127 announce 2 and 8 bytes of length; the rest has the mask bit, refused below.
                 body += 2 if size == _SHORT else 8 if size == _LONG else 0
                 if body > end:
                     break
-                size = self._long_size(size, view[at + 2 : body])
-            stop = body + size
-            if stop <= end and size <= limit and self._opcode is None:
-                # The shortest way for nearly all there is: whole messages in one buffer.
-                if first == _WHOLE_TEXT:
-                    append(str(view[body:stop], "utf-8"))
-                    at = stop
-                    continue
-                if first == _WHOLE_BINARY:
-                    append(bytes(view[body:stop]))
-                    at = stop
-                    continue
+                size = self._long_size(size, self._view[at + 2 : body])
             opcode = self._check_first(first, size)
-            if opcode >= Opcode.CLOSE:
-                if stop > end:
-                    break
-                self._control(opcode, bytes(view[body:stop]))
-                at = stop
-                continue
-            if stop > end and stop - at <= len(buffer):
+            stop = body + size
+            if stop > end and (opcode >= Opcode.CLOSE or stop - at <= len(self._buffer)):
                 break
-            self._begin(opcode, size, is_final=bool(first & _FIN))
-            at = body
-            if not size:
-                self._end_frame(messages)
+            if opcode >= Opcode.CLOSE:
+                self._control(opcode, bytes(self._view[body:stop]))
+                at = stop
+            else:
+                self._begin(opcode, size, is_final=bool(first & _FIN))
+                at = body
+                if not size:
+                    self._end_frame(messages)
+        return at
+
+    def _whole_texts(self, messages: list[str | bytes], at: int, end: int) -> int:
+        """Hand out the unfragmented texts of up to 64 KB that begin at `at` and are complete: nearly all there is."""
+        buffer, view, limit, append = self._buffer, self._view, self._max_size, messages.append
+        last = end - 4
+        while at < last and buffer[at] == _WHOLE_TEXT:
+            size = buffer[at + 1]
+            if size < _SHORT:
+                body = at + 2
+            elif size == _SHORT:
+                size = buffer[at + 2] << 8 | buffer[at + 3]
+                if size < _SHORT:
+                    break
+                body = at + 4
+            else:
+                break
+            stop = body + size
+            if stop > end or size > limit:
+                break
+            append(str(view[body:stop], "utf-8"))
+            at = stop
         return at
 
     @staticmethod

@@ -21,7 +21,6 @@ from attrs import frozen
 
 from realtime_sync.errors import ConnectError, handshake_rejected
 from realtime_sync.transport._deadline import Deadline
-from realtime_sync.transport._dial import timed_out
 from realtime_sync.transport._poll import wait_for
 from realtime_sync.transport._request import Request
 from realtime_sync.transport._stream import Stream
@@ -81,10 +80,8 @@ class _Carrier:
     def send(self, data: bytes) -> int:
         """Send websocket-client's request with the real path in the first line and the caller's headers added."""
         _, _, rest = data.partition(b"\r\n")
-        lines = [
-            f"GET {self._request.resource} HTTP/1.1",
-            *(f"{name}: {value}" for name, value in self._request.headers),
-        ]
+        ours = (f"{name}: {value}" for name, value in self._request.headers)
+        lines = (f"GET {self._request.resource} HTTP/1.1", *ours)
         wire = memoryview("".join(f"{line}\r\n" for line in lines).encode("latin-1") + rest)
         sent: list[int] = []
         try:
@@ -115,7 +112,7 @@ class _Carrier:
 
     def _wait(self, events: int, deadline: Deadline) -> None:
         if not wait_for(self._stream.fd, events, deadline.remaining()):
-            raise timed_out(self._request, self._deadline, "the WebSocket upgrade")
+            raise self._request.timed_out(self._deadline, "the WebSocket upgrade")
 
     def _read_head(self) -> None:
         received = b""

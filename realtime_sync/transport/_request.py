@@ -14,7 +14,8 @@ from attrs import field, frozen
 
 from realtime_sync._version import __version__
 from realtime_sync.config import ConnectionOptions
-from realtime_sync.errors import ConfigurationError
+from realtime_sync.errors import ConfigurationError, ConnectTimeout
+from realtime_sync.transport._deadline import Deadline
 
 __all__ = ["Request", "is_loopback"]
 
@@ -35,7 +36,7 @@ _OURS: Final = frozenset(
     }
 )
 _CREDENTIALS: Final = frozenset({"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key"})
-_SECRET_SUBPROTOCOL: Final = "openai-insecure-api-key."
+_SECRET_SUBPROTOCOL: Final = "openai-insecure-api-key."  # noqa: S105  # announces a secret, is none
 _SHORTEST_SECRET: Final = 6
 
 
@@ -96,6 +97,12 @@ class Request:
     def address(self) -> str:
         """Host and port, for messages."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def timed_out(self, deadline: Deadline, what: str) -> ConnectTimeout:
+        """Return the error for a deadline that passed while `what` went on."""
+        return ConnectTimeout(
+            f"connecting to {self.address} took longer than {deadline.seconds:g} s: {what} was under way"
+        )
 
     def redact(self, text: str) -> str:
         """Return text from the server without any credential of ours that it repeats."""

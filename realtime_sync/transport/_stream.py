@@ -46,7 +46,7 @@ class Stream:
     )
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
+        sock.settimeout(0)
         self._socket = sock
         self.fd = sock.fileno()
         self.read_events = READ

@@ -27,8 +27,8 @@ class Waker:
             self._fds: tuple[socket.socket, socket.socket] | None = None
         else:
             ours, theirs = socket.socketpair()
-            ours.setblocking(False)
-            theirs.setblocking(False)
+            ours.settimeout(0)
+            theirs.settimeout(0)
             self.fd = ours.fileno()
             self._fds = (ours, theirs)
         self._tenancy = Tenancy(self._release)

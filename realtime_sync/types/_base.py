@@ -34,7 +34,7 @@ class Shape:
     """Which keys a decoded object had, shared by all objects of a class that had the same ones."""
 
     keys: tuple[str, ...]
-    """Every key, unknown ones too, in the order they came."""
+    """Every key, unknown ones too. (Their order is kept where that costs nothing; JSON gives it no meaning.)"""
     unknown: tuple[str, ...] = ()
     """Those of the keys that are no field of the class."""
     wire_type: str | None = None
@@ -72,11 +72,12 @@ def _wire_name(name: str) -> str:
 
 
 def as_tuple(values: Iterable[Any] | NotGiven | None) -> Any:
-    """Return the values as a tuple, so that a frozen object holds nothing that can change; None stays None.
+    """Return the values as a tuple, so that a frozen object holds nothing that can change.
 
-    A string is not a sequence of strings here: it stays as it is, and is refused when the event is encoded.
+    None and `NOT_GIVEN` stay as they are, and so does what is no sequence of values (a string, a mapping): it
+    is refused when the event is encoded, with its place in the event.
     """
-    if values is None or isinstance(values, NotGiven | str | bytes | Mapping):
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         return values
     return tuple(values)
 
@@ -111,7 +112,7 @@ class WireObject:
         return MappingProxyType(self._extra) if self._extra else _EMPTY
 
     def wire_items(self) -> Iterator[tuple[str, Any]]:
-        """Yield the name and value of each field that is on the wire, in the order they came or are declared."""
+        """Yield the name and value of each field that is on the wire."""
         layout, shape, extra = layout_of(type(self)), self._shape, self._extra or _EMPTY
         keys = shape.keys if shape else tuple(layout.tags)
         for name in keys:
@@ -146,7 +147,7 @@ class WireObject:
         """Compare class, fields and unknown fields; null and missing are the same here."""
         if type(other) is not type(self):
             return NotImplemented
-        return self._values() == other._values() and self._extra == other._extra  # noqa: SLF001
+        return self._values() == other._values() and self._extra == other._extra
 
     def __hash__(self) -> int:
         return hash((type(self), *(value for value in self._values() if not isinstance(value, Mapping))))

@@ -46,17 +46,12 @@ def _is_sequence(annotation: Any) -> bool:
     return get_origin(annotation) is tuple
 
 
-def _is_anything_else(annotation: Any) -> bool:
-    """Scalars, literals and unions all read as a set of alternatives."""
-    return True
-
-
 def _hook_for_class(cls: type[WireObject]) -> _Hook:
     return build(cls, _converter.get_structure_hook)
 
 
 def _hook_for_sequence(annotation: Any) -> _Hook:
-    """A tuple of one kind of item: a list on the wire."""
+    """Structure a tuple of one kind of item: a list on the wire."""
     item = get_args(annotation)[0]
     hook = _converter.get_structure_hook(item)
 
@@ -76,7 +71,7 @@ def _hook_for_sequence(annotation: Any) -> _Hook:
 
 
 def _structure_map(value: Any, _: Any = None) -> Any:
-    """A free-form map is kept as it came."""
+    """Keep a free-form map as it came."""
     if value.__class__ is not dict:
         raise Misfit("an object", value)
     return value
@@ -87,7 +82,7 @@ def _structure_unknown(value: Any, _: Any = None) -> UnknownObject:
 
 
 def _hook_for_alternatives(annotation: Any) -> _Hook:
-    """A scalar, or a union of anything: what the JSON value is decides, and for objects their tags."""
+    """Structure a scalar, or a union of anything: what the JSON value is decides, and for objects their tags."""
     types = alternatives(annotation)
     scalars = scalars_of(types)
     expected = describe(types)
@@ -123,21 +118,19 @@ def _hook_for_objects(types: tuple[Any, ...]) -> _Hook | None:
     candidates = [_Candidate.of(cls) for cls in classes]
     by_type: dict[str, list[_Candidate]] = {}
     for each in candidates:
-        if each.type is not None:
-            by_type.setdefault(each.type, []).append(each)
-    untyped = [each for each in candidates if each.type is None or "type" in each.optional]
+        if each.kind is not None:
+            by_type.setdefault(each.kind, []).append(each)
+    expected = f"an object of type {' or '.join(by_type)}"
+    untyped = [each for each in candidates if each.kind is None or "type" in each.optional]
 
     def structure(value: Any, _: Any = None) -> Any:
         tag = value.get("type")
-        if tag.__class__ is str:
-            found = by_type.get(tag, ())
-        else:
-            found = () if "type" in value else untyped
+        found = by_type.get(tag, ()) if tag.__class__ is str else untyped if "type" not in value else ()
         for each in found:
             if each.takes(value):
                 return each.hook(value, None)
         if other is None:
-            raise Misfit(f"an object of type {' or '.join(by_type)}", value, found="one of another type")
+            raise Misfit(expected, value, found="one of another type")
         return other(value, None)
 
     return structure
@@ -147,8 +140,8 @@ def _hook_for_objects(types: tuple[Any, ...]) -> _Hook | None:
 class _Candidate:
     """A class of a union and what tells its objects from others."""
 
-    cls: type[WireObject]
-    type: str | None
+    kind: str | None
+    """The fixed ``type``; None if the class has none."""
     tags: tuple[tuple[str, str], ...]
     """The fixed fields other than ``type``."""
     optional: frozenset[str]
@@ -158,8 +151,7 @@ class _Candidate:
     def of(cls, candidate: type[WireObject]) -> _Candidate:
         tags = dict(layout_of(candidate).tags)
         kind = tags.pop("type", None)
-        hook = _converter.get_structure_hook(candidate)
-        return cls(candidate, kind, tuple(tags.items()), candidate.optional_tags, hook)
+        return cls(kind, tuple(tags.items()), candidate.optional_tags, _converter.get_structure_hook(candidate))
 
     def takes(self, raw: Mapping[str, Any]) -> bool:
         """Tell whether an object of the right type carries this class's other tags."""
@@ -169,7 +161,8 @@ class _Candidate:
 def _build_converter() -> Converter:
     converter = Converter(detailed_validation=False)
     # The latest registered is asked first. Nothing is left to cattrs' own hooks: they turn None into "None".
-    converter.register_structure_hook_factory(_is_anything_else, _hook_for_alternatives)
+    # Scalars, literals and unions all read as a set of alternatives.
+    converter.register_structure_hook_factory(lambda _: True, _hook_for_alternatives)
     converter.register_structure_hook_factory(_is_sequence, _hook_for_sequence)
     converter.register_structure_hook_func(_is_map, _structure_map)
     converter.register_structure_hook_func(lambda annotation: annotation is Any, lambda value, _: value)

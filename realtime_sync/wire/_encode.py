@@ -94,16 +94,8 @@ def _bytes_error(path: _Path) -> LocalProtocolError:
 
 def _value(value: Any, path: _Path) -> Any:
     """Return a value as JSON has it: strict about what it is, so that nothing is turned into something else."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise LocalProtocolError(f"{path_text(path)}: {value} is not a number that JSON has")
-        return float(value)
+    if value is None or isinstance(value, str | int | float):
+        return _scalar(value, path)
     if isinstance(value, WireObject | UnknownObject | Mapping):
         return _object(value, path)
     view = _bytes_of(value)
@@ -113,7 +105,22 @@ def _value(value: Any, path: _Path) -> Any:
         return view  # `_object` knows what it belongs to
     if isinstance(value, Sequence):
         return [_value(each, (*path, index)) for index, each in enumerate(value)]
-    raise LocalProtocolError(f"{path_text(path)}: a {type(value).__name__} cannot be sent as JSON")
+    msg = f"{path_text(path)}: a {type(value).__name__} cannot be sent as JSON"
+    raise LocalProtocolError(msg)
+
+
+def _scalar(value: str | float | None, path: _Path) -> str | int | float | bool | None:
+    """Return a scalar as JSON has it; one of a subclass, an enum's member say, as the plain value."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if not math.isfinite(value):
+        msg = f"{path_text(path)}: {value} is not a number that JSON has"
+        raise LocalProtocolError(msg)
+    return float(value)
 
 
 def _bytes_of(value: Any) -> memoryview | None:
@@ -141,7 +148,8 @@ class _Rule:
     def of(cls, annotation: Any) -> _Rule:
         types = alternatives(annotation)
         listed = next((each for each in types if get_origin(each) is tuple), None)
-        classes = tuple(each for each in types if isinstance(each, type) and issubclass(each, WireObject | UnknownObject))
+        ours = WireObject | UnknownObject
+        classes = tuple(each for each in types if isinstance(each, type) and issubclass(each, ours))
         maps = any(get_origin(each) in (dict, Mapping) or each in (dict, Mapping) for each in types)
         return cls(
             expected=describe(types),
@@ -159,7 +167,8 @@ class _Rule:
             return
         if isinstance(value, WireObject | UnknownObject):
             if not isinstance(value, self.classes):
-                raise LocalProtocolError(f"{path_text(path)}: expected {self.expected}, got a {type(value).__name__}")
+                msg = f"{path_text(path)}: {type(value).__name__} does not belong here"
+                raise LocalProtocolError(msg)
         elif isinstance(value, Mapping):
             if not self.objects:
                 raise _error(path, self.expected, value)

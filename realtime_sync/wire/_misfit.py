@@ -19,18 +19,18 @@ _NAMES = {
 
 
 def name_of(value: Any) -> str:
-    """Say in words what kind of JSON value this is. (Never the value itself: it may be a secret.)"""
+    """Say in words what kind of JSON value this is; never the value itself, which may be a secret."""
     return _NAMES.get(type(value), type(value).__name__)
 
 
 def path_text(path: tuple[str | int, ...]) -> str:
-    """Write a path as ``item.content[0].text``."""
+    """Write a path out, as in ``item.content[0].text``."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
-class Misfit(ValueError):  # noqa: N818  # it never reaches a user: what does is a DecodeError
-    """A value that does not fit.
+class Misfit(ValueError):
+    """A value that does not fit. It never reaches a user: what does is a `DecodeError`.
 
     Attributes:
         path: names and indexes from the outermost object to the value; grows outwards as the error rises.

@@ -54,10 +54,8 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
 
     A Literal stands for the types of its values: an unknown string stays a string.
     """
-    if get_origin(annotation) in (Union, UnionType):
-        members = get_args(annotation)
-    else:
-        members = (annotation,)
+    is_union = get_origin(annotation) in (Union, UnionType)
+    members = get_args(annotation) if is_union else (annotation,)
     known: dict[Any, None] = {}
     for member in members:
         if get_origin(member) is Literal:
@@ -78,9 +76,7 @@ _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true
 def describe(types: tuple[Any, ...]) -> str:
     """Say in words what may stand in a field."""
     words = [_NAMES[each] for each in _NAMES if each in types]
-    for each in types:
-        if each not in _SCALARS:
-            words.append("a list" if get_origin(each) is tuple else "an object")
+    words += ["a list" if get_origin(each) is tuple else "an object" for each in types if each not in _SCALARS]
     if NoneType in types or None in types:
         words.append("null")
     return " or ".join(dict.fromkeys(words))
@@ -121,11 +117,14 @@ def build(cls: type[_W], hook_for: HookSource, wire_type: str | None = None) -> 
         wire_type: the ``type`` that the objects come under; None for the class's own.
     """
     layout = layout_of(cls)
-    shapes = _Shapes(known=frozenset(layout.fields) | frozenset(layout.tags), wire_type=wire_type or layout.tags.get("type"))
+    tags = layout.tags if wire_type is None else {**layout.tags, "type": wire_type}
+    shapes = _Shapes(known=frozenset((*tags, *layout.fields)), wire_type=tags.get("type"))
     source = _Source.of(cls, misfit=misfit, Misfit=Misfit, shape_of=shapes.shape_of)
     source.add(0, "def structure(raw, _=None):")
     source.add(1, "if raw.__class__ is not dict: raise Misfit('an object', raw)")
     source.add(1, "get = raw.get", "self = new(Draft)")
+    for name, tag in tags.items():
+        source.add(1, f"if get({name!r}, {tag!r}) != {tag!r}: raise misfit(raw, {name!r}, {repr(tag)!r})")
     for name, attribute in layout.fields.items():
         plan = _Plan.of(name, attribute)
         if plan.is_scalar:

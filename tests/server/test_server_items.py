@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from conftest import user
+from tests.server.support import user
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 SECOND = base64.b64encode(bytes(48000)).decode()

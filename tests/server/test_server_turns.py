@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from conftest import text_of, user
+from tests.server.support import text_of, user
 
 from realtime_sync.server import Reply
 from realtime_sync.server._reply import tokens

@@ -76,7 +76,7 @@ def test_a_timed_out_request_swallows_its_late_answer():
     """The tombstone keeps the next request from getting an answer that is not its own."""
     acks = make()
     late = send(acks, "update", 1)
-    acks.withdraw(late)
+    acks.withdraw(late.event_id)
     fresh = send(acks, "update", 2)
     acks.answered(Event(type="updated", n=1))
     assert not fresh.done
@@ -88,7 +88,7 @@ def test_an_old_tombstone_goes():
     """A peer that never answers does not shift every later answer for ever."""
     acks = make()
     late = send(acks, "update", 1)
-    acks.withdraw(late)
+    acks.withdraw(late.event_id)
     late.sent_at -= module.TOMBSTONE_SECONDS + 1
     fresh = send(acks, "update", 2)
     acks.answered(Event(type="updated"))

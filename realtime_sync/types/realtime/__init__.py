@@ -135,8 +135,8 @@ from realtime_sync.types.realtime._session import (
 )
 
 __all__ = [
-    "AudioTranscription",
     "BETA_NAMES",
+    "AudioTranscription",
     "ClientEvent",
     "ConversationCreatedEvent",
     "ConversationCreatedEventConversation",

@@ -321,7 +321,5 @@ class RealtimeTranscriptionSessionCreateResponse(WireObject):
     include: tuple[str, ...] | None = field(default=None, converter=as_tuple)
 
 
-ServerSession: TypeAlias = (
-    RealtimeSessionCreateResponse | RealtimeTranscriptionSessionCreateResponse | UnknownObject
-)
+ServerSession: TypeAlias = RealtimeSessionCreateResponse | RealtimeTranscriptionSessionCreateResponse | UnknownObject
 """The effective configuration of a session, told by ``type``."""

@@ -1,0 +1,177 @@
+"""How many events a second does a client receive, as a user reads them: one loop, one field of every event?
+
+The peer streams prebuilt bytes over ws and wss; small text deltas and 6.4 KB audio deltas. Rows for this library with
+and without its `fast` extra, bare websocket-client and `websockets` (recv and json.loads), the official SDK's
+iteration, and a bare `recv_into` of the same bytes: the most that this peer can give. Where that is not three times
+the fastest client, the run measures the peer, and says that it does not count.
+
+Clients take turns, each measurement in a fresh process; a first stream warms up, a second is timed. Medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from typing import Any
+
+import _common
+import _peer
+from _common import BARE, BARE_FAST, OFFICIAL, OURS, OURS_FAST, RAW, WEBSOCKETS, Row, Target
+
+ROWS = (RAW, OURS_FAST, OURS, BARE_FAST, BARE, WEBSOCKETS, OFFICIAL)
+CASES = tuple(itertools.product(("text", "audio"), ("ws", "wss")))
+COUNTS = {"text": 30_000, "audio": 6_000}
+WEIGHTS = {"raw": 12, "realtime_sync": 4}
+"""The fast ones get a longer stream, so that all are timed over a good part of a second."""
+GO = {"type": "response.create"}
+PEER_MARGIN = 3.0
+BUDGETS = {  # Times the official SDK's events per second.
+    ("text", OURS): 10.0,
+    ("text", OURS_FAST): 16.0,
+    ("audio", OURS): 4.5,
+    ("audio", OURS_FAST): 4.5,
+}
+
+Result = dict[tuple[str, str, Row], list[float]]
+
+
+# -- one measurement ----------------------------------------------------------------------------------------------
+
+
+def work(row: Row, job: dict[str, Any]) -> dict[str, Any]:
+    """Receive one stream to warm up and one for the clock; return events per second."""
+    kind, count = job["kind"], job["count"]
+    for number in (max(count // 10, 100), count):
+        target = Target(**job["target"])
+        target.query.update(mode="stream", kind=kind, count=number)
+        seconds = CLIENTS[row.client](target, number, kind)
+    return {"rate": count / seconds}
+
+
+def check(total: int, count: int, kind: str) -> None:
+    """Make sure that the client received all of every event's delta."""
+    expected = count * len(_peer.delta(kind, 0)["delta"])
+    if total != expected:
+        msg = f"received {total} characters of {expected}"
+        raise AssertionError(msg)
+
+
+def receive_raw(target: Target, count: int, kind: str) -> float:
+    """Read the bytes of the stream into one buffer; look at none."""
+    left = count * _peer.frames(kind)[1]
+    buffer = memoryview(bytearray(2**18))
+    with _common.open_raw(target) as sock:
+        start = time.perf_counter()
+        sock.sendall(_common.masked(GO))
+        while left > 0:
+            left -= sock.recv_into(buffer)
+        return time.perf_counter() - start
+
+
+def receive_typed(connection: Any, count: int, kind: str) -> float:
+    """Iterate over typed events; this library and the official SDK are used the same way."""
+    total = 0
+    start = time.perf_counter()
+    connection.send(GO)
+    for event in itertools.islice(connection, count):
+        total += len(event.delta)
+    seconds = time.perf_counter() - start
+    connection.close()
+    check(total, count, kind)
+    return seconds
+
+
+def receive_json(connection: Any, count: int, kind: str) -> float:
+    """Call recv and json.loads, as users of a bare WebSocket library do."""
+    total = 0
+    start = time.perf_counter()
+    connection.send(json.dumps(GO))
+    for _ in range(count):
+        event = json.loads(connection.recv())
+        total += len(event["delta"])
+    seconds = time.perf_counter() - start
+    connection.close()
+    check(total, count, kind)
+    return seconds
+
+
+CLIENTS = {
+    "raw": receive_raw,
+    "realtime_sync": lambda target, *rest: receive_typed(_common.open_realtime_sync(target), *rest),
+    "official": lambda target, *rest: receive_typed(_common.open_official(target), *rest),
+    "websocket_client": lambda target, *rest: receive_json(_common.open_websocket_client(target), *rest),
+    "websockets": lambda target, *rest: receive_json(_common.open_websockets(target), *rest),
+}
+
+
+# -- the benchmark ------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Measure every client in turn, and print tables and verdicts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each client and case (3)")
+    parser.add_argument("--count", type=int, help="events of a stream (30000 text, 6000 audio; fast clients get more)")
+    parser.add_argument("--quick", action="store_true", help="one round of short streams: does it run at all?")
+    options = parser.parse_args()
+    rounds = 1 if options.quick else options.rounds
+    counts = {kind: options.count or number // (10 if options.quick else 1) for kind, number in COUNTS.items()}
+    _common.print_header(
+        "events received per second, one field of each read",
+        {
+            "rounds": rounds,
+            **{f"{kind} events": f"{number} of {_peer.frames(kind)[1]} bytes" for kind, number in counts.items()},
+            **{f"times {weight} for": name for name, weight in WEIGHTS.items()},
+        },
+    )
+    rows = _common.installed(ROWS)
+    rates: Result = {(*case, row): [] for case in CASES for row in rows}
+    with _common.peers("ws", "wss") as peers:
+        for _ in range(rounds):
+            for (kind, scheme), row in itertools.product(CASES, rows):
+                count = counts[kind] * WEIGHTS.get(row.client, 1)
+                job = {"target": peers[scheme].target(), "kind": kind, "count": count}
+                rates[kind, scheme, row].append(_common.measure(__file__, row, **job)["rate"])
+    report({key: statistics.median(values) for key, values in rates.items()}, rates, rows)
+
+
+def report(medians: dict[tuple[str, str, Row], float], rates: Result, rows: list[Row]) -> None:
+    """Print a table for each case, then what they mean for the budgets."""
+    for kind, scheme in CASES:
+        base = medians.get((kind, scheme, OFFICIAL))
+        print(f"{kind} deltas over {scheme}")
+        _common.print_table(
+            ["client", "events/s", "µs/event", "lowest", "highest", "of official"],
+            [
+                [
+                    row.label,
+                    f"{medians[kind, scheme, row]:,.0f}",
+                    f"{1e6 / medians[kind, scheme, row]:.2f}",
+                    f"{min(rates[kind, scheme, row]):,.0f}",
+                    f"{max(rates[kind, scheme, row]):,.0f}",
+                    _common.ratio(medians[kind, scheme, row], base),
+                ]
+                for row in rows
+            ],
+        )
+    for kind, scheme in CASES:
+        fastest = max(medians[kind, scheme, row] for row in rows if row is not RAW)
+        margin = medians[kind, scheme, RAW] / fastest
+        if margin < PEER_MARGIN:
+            print(
+                f"does not count: {kind} over {scheme}: the raw socket was only {margin:.1f} times faster than "
+                f"the fastest client (wanted: {PEER_MARGIN:.0f}), so this measures the peer"
+            )
+        base = medians.get((kind, scheme, OFFICIAL))
+        for row in (OURS, OURS_FAST):
+            if base and row in rows:
+                times, budget = medians[kind, scheme, row] / base, BUDGETS[kind, row]
+                name = f"{row.label}, {kind} over {scheme}, at least {budget:g} times the official SDK"
+                _common.print_verdict(name, f"{times:.1f} times", met=times >= budget)
+
+
+if __name__ == "__main__":
+    _common.run(main, work)

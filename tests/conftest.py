@@ -1,0 +1,116 @@
+"""Fixtures for all tests, and the check that nothing is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support.peer import Link, Peer
+
+_PATIENCE = 3.0
+"""Seconds for what is ending to end."""
+
+
+def _sockets() -> set[tuple[str, str]]:
+    """Return (descriptor, inode) of every socket and eventfd of this process; nothing where there is no /proc."""
+    found = set()
+    try:
+        numbers = os.listdir("/proc/self/fd")
+    except OSError:
+        return found
+    for number in numbers:
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+        except OSError:
+            continue
+        if target.startswith("socket:") or "eventfd" in target:
+            found.add((number, target))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> Iterator[None]:
+    """Fail a test that leaves a thread or a socket. (Unhandled exceptions in threads are warnings, and so errors.)"""
+    threads, sockets = set(threading.enumerate()), _sockets()
+    yield
+    end = time.monotonic() + _PATIENCE
+    never = threading.Event()
+    collected = False
+    while True:
+        left = [thread for thread in threading.enumerate() if thread not in threads]
+        open_still = _sockets() - sockets
+        # An eventfd has no inode of its own: a reused number looks the same, a new one is new.
+        if not left and not open_still:
+            return
+        if time.monotonic() > end:
+            break
+        if not collected:
+            gc.collect()
+            collected = True
+        never.wait(0.01)
+    pytest.fail(f"left behind: threads {[thread.name for thread in left]}, sockets {sorted(open_still)}")
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in list(os.environ):
+        if name.startswith("OPENAI_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
+            monkeypatch.delenv(name)
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A private authority and a certificate of it for localhost and 127.0.0.1."""
+
+    server_context: ssl.SSLContext
+    client_context: ssl.SSLContext
+    ca_file: str
+    cert_file: str
+    key_file: str
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make certificates once a run."""
+    folder: Path = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1", "::1")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    client = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    return Certificates(
+        server, client, str(folder / "ca.pem"), str(folder / "cert.pem"), str(folder / "key.pem")
+    )
+
+
+@pytest.fixture
+def make_peer() -> Iterator[Callable[..., Peer]]:
+    """Make raw peers that are closed with the test: ``make_peer(script, tls=tls.server_context)``."""
+    peers: list[Peer] = []
+
+    def make(script: Callable[[Link], object] = Link.upgrade, **kwargs: object) -> Peer:
+        peers.append(Peer(script, **kwargs))
+        return peers[-1]
+
+    yield make
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def peer(make_peer: Callable[..., Peer]) -> Peer:
+    """Give a raw peer that upgrades whoever connects."""
+    return make_peer()

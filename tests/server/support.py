@@ -1,0 +1,59 @@
+"""Peers for the local server's tests that are not our own client, and small helpers."""
+
+from __future__ import annotations
+
+import json
+
+from attrs import define
+from websockets.sync.client import ClientConnection
+
+
+@define(eq=False)
+class Peer:
+    """A raw WebSocket client that speaks in dicts."""
+
+    ws: ClientConnection
+
+    def send(self, *events):
+        for event in events:
+            self.ws.send(json.dumps(event))
+
+    def next(self):
+        return json.loads(self.ws.recv(timeout=10))
+
+    def until(self, kind):
+        """Return the events up to and including the first of this type."""
+        events = []
+        while not events or events[-1]["type"] != kind:
+            events.append(self.next())
+        return events
+
+    def error(self, event):
+        """Send an event and return the error body that answers it."""
+        self.send(event)
+        answer = self.next()
+        assert answer["type"] == "error", answer
+        return answer["error"]
+
+    def say(self, text, **response):
+        """Send a user message and ask for a response."""
+        self.send(user(text), {"type": "response.create", **({"response": response} if response else {})})
+
+    def ask(self, text, **response):
+        """Do a whole turn; return the response of `response.done`."""
+        self.say(text, **response)
+        done = self.until("response.done")[-1]["response"]
+        self.until("rate_limits.updated")
+        return done
+
+
+def user(text, **item):
+    """Return the event that creates a user message."""
+    content = [{"type": "input_text", "text": text}]
+    return {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content, **item}}
+
+
+def text_of(response):
+    """Return the text of a response's messages."""
+    parts = [part["text"] for item in response["output"] if item["type"] == "message" for part in item["content"]]
+    return "".join(parts)

@@ -1,0 +1,180 @@
+"""Whatever a server sends comes out again: properties over arbitrary and over fitting JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from realtime_sync.config import NOT_GIVEN
+from realtime_sync.types import UnknownEvent, UnknownObject
+from realtime_sync.types import realtime as rt
+from realtime_sync.types._base import KnownEvent, WireObject, layout_of
+from realtime_sync.wire import encode_event, event_decoder, event_names, parse_event, to_wire
+from realtime_sync.wire._converter import structure_function
+from realtime_sync.wire._structure import alternatives
+
+CLASSES = sorted(
+    (each for each in vars(rt).values() if isinstance(each, type) and issubclass(each, WireObject)),
+    key=lambda cls: cls.__name__,
+)
+SERVER_EVENTS = [cls for cls in CLASSES if cls in get_args(rt.ServerEvent)]
+FIELD_NAMES = sorted({name for cls in CLASSES for name in layout_of(cls).fields})
+UNKNOWN_NAMES = st.sampled_from(["later", "x-new", "", "_shape", "_extra", "extra", "to_dict", "self", "é"])
+
+SCALARS = {
+    str: st.text(max_size=8),
+    int: st.integers(),
+    float: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**6), 10**6),
+    bool: st.booleans(),
+    NoneType: st.none(),
+}
+JSON = st.recursive(
+    st.one_of(*SCALARS.values()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELD_NAMES) | UNKNOWN_NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+MAPS = st.dictionaries(st.text(max_size=5), JSON, max_size=3)
+
+
+def exact(value) -> str:
+    """Return a text that is equal for equal JSON values with the same types of numbers."""
+    return json.dumps(value, sort_keys=True)
+
+
+def json_of(annotation: Any) -> st.SearchStrategy[Any]:
+    """Return the JSON values that fit an annotation."""
+    return st.one_of(*(json_of_one(each) for each in alternatives(annotation)))
+
+
+def json_of_one(kind: Any) -> st.SearchStrategy[Any]:
+    """Return the JSON values that fit one type."""
+    if kind in SCALARS:
+        return SCALARS[kind]
+    if get_origin(kind) is tuple:
+        return st.lists(json_of(get_args(kind)[0]), max_size=2)
+    if get_origin(kind) is Mapping or kind is Mapping:
+        return MAPS.filter(lambda value: "type" not in value)
+    if kind is UnknownObject:
+        return st.fixed_dictionaries({"type": st.sampled_from(["new", 1, None])}, optional={"a": JSON})
+    return json_of_object(kind)
+
+
+def json_of_object(cls: type[WireObject], name: str | None = None) -> st.SearchStrategy[dict[str, Any]]:
+    """Return the JSON objects that fit a class, with absent, null and unknown fields."""
+    layout = layout_of(cls)
+    tags = {key: st.just(tag) for key, tag in layout.tags.items()}
+    if name is not None:
+        tags["type"] = st.just(name)
+    required, optional = {}, {}
+    for key, attribute in layout.fields.items():
+        if attribute.default is attrs.NOTHING:
+            required[key] = json_of(attribute.type)
+        elif attribute.default is None:
+            optional[key] = st.none() | json_of(attribute.type)
+        else:
+            optional[key] = json_of(attribute.type)
+    unknown = st.dictionaries(UNKNOWN_NAMES, JSON, max_size=1)
+    known = st.fixed_dictionaries({**tags, **required}, optional=optional)
+    return st.tuples(known, unknown, st.randoms(use_true_random=False)).map(_mixed)
+
+
+def _mixed(drawn) -> dict[str, Any]:
+    known, unknown, random = drawn
+    items = list({**unknown, **known}.items())
+    random.shuffle(items)
+    return dict(items)
+
+
+quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+@quick
+@given(data=st.data())
+def test_every_class_gives_back_what_it_was_made_of(cls, data) -> None:
+    """An object that fits a class becomes one and comes out the same: keys, nulls and kinds of numbers."""
+    raw = data.draw(json_of_object(cls))
+    made = structure_function(cls)(raw, None)
+    assert type(made) is cls
+    assert exact(made.to_dict()) == exact(raw)
+    assert structure_function(cls)(made.to_dict(), None) == made
+
+
+@pytest.mark.parametrize("cls", SERVER_EVENTS, ids=lambda cls: cls.__name__)
+@quick
+@given(data=st.data())
+def test_every_server_event_is_decoded_exactly(cls, data) -> None:
+    """A fitting message becomes its class by either way of decoding, and comes out the same."""
+    raw = data.draw(json_of_object(cls))
+    event = parse_event(json.dumps(raw), "realtime")
+    assert type(event) is cls
+    assert exact(event.to_dict()) == exact(raw)
+    assert exact(to_wire(event)) == exact(raw)
+    assert event == event_decoder("realtime")(encode_event(event))
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    name=st.sampled_from(sorted(event_names("realtime"))) | st.text(max_size=5),
+    fields=st.dictionaries(st.sampled_from(FIELD_NAMES) | UNKNOWN_NAMES | st.text(max_size=5), JSON, max_size=6),
+)
+def test_any_object_with_a_type_comes_out_again(name, fields) -> None:
+    """No JSON object with a type raises, and each comes out as it came."""
+    raw = {**fields, "type": name}
+    event = parse_event(json.dumps(raw), "realtime")
+    assert exact(event.to_dict()) == exact(raw)
+    assert event.wire_type == name
+    assert isinstance(event, UnknownEvent) or event.type in {name, rt.BETA_NAMES.get(name)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(JSON.map(json.dumps) | st.text() | st.binary())
+def test_no_message_makes_the_decoder_raise(message) -> None:
+    """Whatever a message is, the decoder returns an event for it."""
+    event = event_decoder("realtime")(message)
+    assert isinstance(event.type, str)
+    assert isinstance(event.wire_type, str)
+
+
+def _sample(annotation: Any) -> Any:
+    kind = next(each for each in alternatives(annotation) if each is not NoneType)
+    if get_origin(kind) is tuple:
+        return (_sample(get_args(kind)[0]),)
+    if get_origin(kind) is Mapping:
+        return {"a": 1}
+    if isinstance(kind, type) and issubclass(kind, WireObject):
+        return construct(kind)
+    return {str: "x", int: 1, float: 0.5, bool: True}[kind]
+
+
+def construct(cls: type[WireObject], *, everything: bool = True) -> WireObject:
+    """Construct an object of a class by its keywords."""
+    names = {
+        attribute.alias: _sample(attribute.type)
+        for attribute in layout_of(cls).fields.values()
+        if everything or attribute.default is attrs.NOTHING
+    }
+    return cls(**names)
+
+
+@pytest.mark.parametrize("everything", [True, False], ids=["all fields", "what must be"])
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_class_can_be_constructed_and_sent(cls, everything) -> None:
+    """A constructed object goes out with its tags and with what was given, and comes back equal."""
+    made = construct(cls, everything=everything)
+    raw = made.to_dict()
+    layout = layout_of(cls)
+    assert layout.tags.items() <= raw.items()
+    missing = NOT_GIVEN in [getattr(made, each.name) for each in layout.fields.values()]
+    assert not (everything and missing)
+    assert structure_function(cls)(json.loads(json.dumps(raw)), None) == made
+    if issubclass(cls, KnownEvent):
+        assert json.loads(encode_event(made)) == raw
+        assert to_wire(made) == raw
