@@ -78,7 +78,7 @@ class RealtimeApi:
         return self.book.has_open
 
     def ended_locked(self) -> None:
-        self.book.end(self._core.closed_error)
+        self.book.end()
 
     def tick_locked(self) -> None:
         self.book.tick()

@@ -60,6 +60,7 @@ class TurnState:
     out_of_band: bool = False
     token: str = field(factory=lambda: secrets.token_hex(8))
     phase: Phase = Phase.WAITING
+    create_event_id: str | None = None
     response_id: str | None = None
     error: Any = None
     """The error event that failed the turn."""
@@ -161,6 +162,7 @@ class TurnBook:
             self._creates.append(_Create(event_id, turn, token, response.get("conversation") == "none"))
             if turn is not None:
                 turn.phase = Phase.SENT
+                turn.create_event_id = event_id
         elif turn is not None:
             self._by_item[data["item"]["id"]] = turn
             turn.item_ids.add(data["item"]["id"])
@@ -296,23 +298,39 @@ class TurnBook:
         turn = self._by_event.pop(event_id, None)
         if turn is None:
             return None
+        if event_id == turn.create_event_id:
+            self._create_refused(turn, event)
+        elif not turn.abandoned:
+            self._fail(turn, event)
+            self.abandon(turn)  # The item was refused, so its response would answer something else.
+        return DISCARD
+
+    def _create_refused(self, turn: TurnState, event: Any) -> None:
+        if turn.response_id is not None:
+            self._unclaim(turn, turn.response_id)
         if turn.abandoned:
-            if create is not None:
-                self._finish(turn)
-            return DISCARD
-        if create is not None and error_code(event) == ACTIVE_RESPONSE:
+            self._finish(turn)
+        elif error_code(event) == ACTIVE_RESPONSE:
             turn.phase = Phase.REFUSED
             self.slot.release_locked(turn)
             turn.queue.put_locked((0, REFUSED, 0))
-            return DISCARD
+        else:
+            self._fail(turn, event)
+            self._finish(turn)
+
+    def _unclaim(self, turn: TurnState, response_id: str) -> None:
+        """Take back a match by order that this refusal proves wrong: the response is somebody else's."""
+        self._by_response.pop(response_id, None)
+        turn.response_id = turn.first_event_at = turn.first_token_at = None
+        turn.queue.clear_locked()
+        self.slot.occupy_locked(response_id)
+
+    @staticmethod
+    def _fail(turn: TurnState, event: Any) -> None:
+        """End a turn's queue with the error event that names it."""
         turn.error = event
         turn.queue.put_locked((0, event, 0))
         turn.queue.end_locked(lambda: None)
-        if create is not None:
-            self._finish(turn)
-        else:
-            self.abandon(turn)  # The item was refused, so its response would answer something else.
-        return DISCARD
 
     # -- the end of a turn --------------------------------------------------------------------------------------
 
@@ -361,12 +379,10 @@ class TurnBook:
     def _is_orphan(create: _Create) -> bool:
         return create.turn is None or create.turn.abandoned
 
-    def end(self, make_error: Callable[[], BaseException]) -> None:
-        """Fail every open turn: the connection is over."""
+    def end(self) -> None:
+        """Let every open turn go: the connection is over, and the session ends their queues."""
         for turn in self._all():
-            turn.queue.end_locked(make_error)
             turn.phase = Phase.OVER
-            self._close_queue(turn.queue)
         self._creates.clear()
         self._by_response.clear()
         self._by_item.clear()

@@ -93,7 +93,7 @@ class TurnStream:
             pass
         if self._state.error is not None:
             raise server_error(self._state.error)
-        if self._state.done_at is None:
+        if not self._builder.final:
             msg = "this stream was closed before its turn ended"
             raise LocalProtocolError(msg)
         turn = self._partial()

@@ -64,9 +64,10 @@ class Turn:
 class TurnBuilder:
     """Collects a turn's events, on the thread that consumes them."""
 
-    _response_id: str | None = None
-    _response: Any = None
-    _final: bool = False
+    final: bool = field(init=False, default=False)
+    """The terminal event has been taken into account."""
+    _response_id: str | None = field(init=False, default=None)
+    _response: Any = field(init=False, default=None)
     _text: list[str] = field(init=False, factory=list)
     _transcript: list[str] = field(init=False, factory=list)
     _items: dict[str, Any] = field(init=False, factory=dict)
@@ -75,6 +76,7 @@ class TurnBuilder:
         """Take one event of the turn into account."""
         kind = event.type
         if isinstance(event, UnknownEvent):
+            self.final = self.final or kind == "response.done"
             return
         if kind in TEXT_DELTAS:
             self._text.append(event.delta)
@@ -85,14 +87,14 @@ class TurnBuilder:
         elif kind in ("response.created", "response.done"):
             self._response = event.response
             self._response_id = event.response.id or self._response_id
-            self._final = kind == "response.done"
+            self.final = kind == "response.done"
 
     def turn(self, timings: Timings) -> Turn:
         """Return what has been collected so far."""
         response = self._response
         details = getattr(response, "status_details", None)
         # Some servers leave `output` out of the terminal event; the item events say the same.
-        output = getattr(response, "output", None) if self._final else None
+        output = getattr(response, "output", None) if self.final else None
         return Turn(
             id=self._response_id,
             status=getattr(response, "status", None),
@@ -101,7 +103,7 @@ class TurnBuilder:
             items=tuple(output or self._items.values()),
             usage=getattr(response, "usage", None),
             timings=timings,
-            response=response if self._final else None,
+            response=response if self.final else None,
             error=getattr(details, "error", None),
         )
 

@@ -16,6 +16,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
@@ -80,7 +81,8 @@ class Channel:
     _waker: Waker = field(init=False, factory=Waker)
     _stopping: threading.Event = field(init=False, factory=threading.Event)
     # the connection's thread only
-    _application: Application | None = field(init=False, default=None)
+    _application: Application = field(init=False)
+    """Set by `run`."""
     _out: collections.deque[bytes | memoryview] = field(init=False, factory=collections.deque)
     _backlog: int = field(init=False, default=0)
     _parts: list[bytes] = field(init=False, factory=list)
@@ -109,16 +111,9 @@ class Channel:
         try:
             selector.register(self._waker, selectors.EVENT_READ)
             selector.register(self._socket, selectors.EVENT_READ)
-            self._collect()
-            application.on_open()
-            if early:
-                self._take_in(early)
-            # TLS may hold decrypted bytes already, which no selector sees.
-            self._read_again = True
-            while self._step(selector):
-                continue
-        except (OSError, ssl.SSLError) as error:
-            logger.debug("connection lost: %r", error)
+            going = self._attempt(lambda: self._begin(early))
+            while going:
+                going = self._attempt(lambda: self._step(selector))
         finally:
             self._dropped = True
             application.on_close()
@@ -170,8 +165,29 @@ class Channel:
 
     # one round
 
+    def _attempt(self, act: Callable[[], bool]) -> bool:
+        """Do one round; a fault of the application closes the connection with 1011. False: it is over."""
+        was_open = self.is_open
+        try:
+            return act()
+        except (OSError, ssl.SSLError) as error:
+            logger.debug("connection lost: %r", error)
+            return False
+        except Exception:
+            logger.exception("a session failed")
+            self.close(1011, "internal error")
+            return was_open
+
+    def _begin(self, early: bytes) -> bool:
+        self._collect()
+        self._application.on_open()
+        if early:
+            self._take_in(early)
+        # TLS may hold decrypted bytes already, which no selector sees.
+        self._read_again = True
+        return True
+
     def _step(self, selector: selectors.BaseSelector) -> bool:
-        assert self._application is not None  # noqa: S101 - `run` set it
         timer = self._application.on_timer() if self.is_open else None
         self._flush()
         if self._finished():
@@ -208,13 +224,13 @@ class Channel:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _drain_inbox(self) -> None:
-        assert self._application is not None  # noqa: S101 - `run` set it
         for _ in range(_ITEMS_A_ROUND):
             try:
                 item = self._inbox.get_nowait()
             except queue.Empty:
                 return
-            self._application.on_post(item)
+            if self.is_open:
+                self._application.on_post(item)
 
     # incoming
 
@@ -248,6 +264,8 @@ class Channel:
     def _take_events(self) -> None:
         self._collect()
         for frame in self._protocol.events_received():
+            if not self.is_open:
+                return
             if isinstance(frame, Frame) and frame.opcode in {OP_TEXT, OP_BINARY, OP_CONT}:
                 self._parts.append(bytes(frame.data))
                 if frame.fin:
@@ -255,9 +273,6 @@ class Channel:
                     self._message(data)
 
     def _message(self, data: bytes) -> None:
-        assert self._application is not None  # noqa: S101 - `run` set it
-        if not self.is_open:
-            return
         try:
             text, _ = codecs.utf_8_decode(data, "strict", True)  # noqa: FBT003 - the C function takes it by position
         except UnicodeDecodeError:

@@ -145,11 +145,11 @@ def _calculate(_: ResponderRequest, match: re.Match[str]) -> Answer | None:
         term = term.replace(word, sign)
     try:
         value = _value(ast.parse(term, mode="eval").body)
+        shown = f"{value:.10g}" if isinstance(value, float) else str(value)
     except ZeroDivisionError:
         return "Nothing can be divided by zero."
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
         return None
-    shown = f"{value:.10g}" if isinstance(value, float) else str(value)
     return f"{match['term'].strip()} is {shown}."
 
 

@@ -65,7 +65,7 @@ class Api(Protocol):
         ...
 
     def ended_locked(self) -> None:
-        """Fail what is open: the connection is over."""
+        """Let go of what is open: the connection is over, and the core ends every queue."""
         ...
 
     def tick_locked(self) -> None:

@@ -228,8 +228,11 @@ class Reader:
             core.api.ended_locked()
             core.acknowledgements.end(core.closed_error)
             core.mailbox.end_locked(core.closed_error)
-            for each in core.observers.queues():
-                each.end_locked(core.closed_error)
+            for consumer in core.flow.consumers:
+                if isinstance(consumer, EventQueue):
+                    consumer.end_locked(core.closed_error)
+            for queue in core.observers.queues():
+                queue.end_locked(core.closed_error)
             self._finish_dispatchers_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
             while core.end_waiters:
                 core.end_waiters.pop().wake()

@@ -130,7 +130,7 @@ def build(cls: type[_W], hook_for: HookSource, wire_type: str | None = None) -> 
         if plan.is_scalar:
             plan.add_scalar(source)
         else:
-            source.bound[plan.hook] = hook_for(attribute.type)
+            source.bound[plan.hook] = hook_for(plan.nested)
             plan.add_nested(source)
     source.add(1, "self._shape = shape = shape_of(tuple(raw))")
     source.add(1, "self._extra = {name: raw[name] for name in shape.unknown} if shape.unknown else None")
@@ -173,18 +173,25 @@ class _Plan:
     """On the wire."""
     attribute: str
     types: tuple[Any, ...]
+    nested: Any
+    """What the hook of a field that is no scalar has to structure."""
     required: bool
     outgoing: bool
     """Whether a missing field reads `NOT_GIVEN` rather than None."""
 
     @classmethod
     def of(cls, name: str, attribute: Attribute[Any]) -> _Plan:
+        types = alternatives(attribute.type)
+        outgoing = attribute.default is NOT_GIVEN
+        some = [each for each in types if each is not NoneType]
         return cls(
             name=name,
             attribute=attribute.name,
-            types=alternatives(attribute.type),
+            types=types,
+            # A server's null never reaches the hook, so that it need not choose where there is no choice.
+            nested=some[0] if len(some) == 1 and not outgoing else attribute.type,
             required=attribute.default is NOTHING,
-            outgoing=attribute.default is NOT_GIVEN,
+            outgoing=outgoing,
         )
 
     @property
@@ -245,13 +252,14 @@ class _Shapes:
     _shapes: dict[tuple[str, ...], Shape] = field(factory=dict)
 
     def shape_of(self, keys: tuple[str, ...]) -> Shape:
-        """Return the shape with these keys. A peer that keeps inventing keys does not fill the memory."""
+        """Return the shape with these keys. A peer that keeps inventing keys makes us start over, not grow."""
         shape = self._shapes.get(keys)
         if shape is None:
             unknown = tuple(key for key in keys if key not in self.known)
             shape = Shape(keys=keys, unknown=unknown, wire_type=self.wire_type)
-            if len(self._shapes) < _MAX_SHAPES:
-                self._shapes[keys] = shape
+            if len(self._shapes) >= _MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[keys] = shape
         return shape
 
 

@@ -283,16 +283,27 @@ def test_responses_that_never_end_are_bounded(harness, monkeypatch):
     assert len(harness.book._by_response) == 5
 
 
-def test_the_end_fails_open_turns(harness):
-    """Every open turn's queue ends with the given error, after what had arrived."""
+def test_the_end_lets_open_turns_go(harness):
+    """After the end nothing is open, and whoever waits for the slot is woken."""
     turn = harness.turn()
     harness.created("resp_1", turn.token)
     assert harness.book.has_open
-    harness.book.end(lambda: ConnectionResetError("gone"))
-    assert turn.queue.take(NOW)[1].type == "response.created"
-    with pytest.raises(ConnectionResetError):
-        turn.queue.take(NOW)
+    with harness.lock:
+        harness.book.end()
     assert not harness.book.has_open
+    assert harness.book.slot.acquire(object(), NOW)
+
+
+def test_a_wrong_match_by_order_is_taken_back(harness):
+    """A refusal of our create proves that the response it was matched with was somebody else's."""
+    turn = harness.turn()
+    assert harness.created("other") is turn.queue
+    harness.error("c1", "conversation_already_has_active_response")
+    assert turn.queue.take(NOW)[1] is REFUSED
+    assert harness.book.slot.occupant == "other"
+    assert harness.delta("other") is None
+    harness.done("other")
+    assert harness.book.slot.acquire(turn, NOW)
 
 
 def test_the_slot_serves_in_order_and_passes_on_a_lost_grant(harness):

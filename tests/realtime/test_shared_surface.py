@@ -292,7 +292,7 @@ def test_an_error_nobody_handles_is_logged(connect, caplog):
         peer.error(None, "server_error", "something broke")
         peer.finish()
         done.get(timeout=10)
-    assert "something broke" in caplog.text
+    wait_until(lambda: "something broke" in caplog.text)
     peer.drop()
     assert rt.wait_closed(10)
     error = pytest.raises(ClosedError, lambda: [rt.receive() for _ in range(9)]).value

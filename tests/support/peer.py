@@ -211,6 +211,10 @@ class Link:
         """Close the socket: the client sees the end of the stream."""
         self.sock.close()
 
+    def sever(self) -> None:
+        """End TCP under TLS's feet: no close_notify."""
+        socket.socket.shutdown(self.sock, socket.SHUT_WR)
+
     def reset(self) -> None:
         """Close the socket so that the client sees a reset."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -81,8 +81,7 @@ def test_the_client_events_are_the_eleven_of_the_protocol() -> None:
 
 
 def test_every_class_is_exported_and_described() -> None:
-    """The list of exports is sorted, complete, and each class says what it is."""
-    assert rt.__all__ == sorted(rt.__all__)
+    """The list of exports is complete, and each class says what it is."""
     assert len(CLASSES) > len(SERVER_EVENTS) + len(CLIENT_EVENTS)
     for cls in CLASSES:
         assert cls.__name__ in rt.__all__

@@ -228,7 +228,7 @@ def test_legacy_content_types_fit(decode) -> None:
     [
         ([], "item: expected an object, found a list"),
         (None, "item: expected an object, found null"),
-        ({"type": "message", "role": "user", "content": {}}, "item.content: expected a list or null, found an object"),
+        ({"type": "message", "role": "user", "content": {}}, "item.content: expected a list, found an object"),
         ({"type": "message", "role": "user", "content": [{}, 1]}, "item.content[1]: expected an object, found a whole number"),
         ({"type": "message", "role": "user", "content": [{"text": 1}]}, "item.content[0].text: expected a string or null, found a whole number"),
         ({"type": "message", "role": "user", "status": []}, "item.status: expected a string or null, found a list"),

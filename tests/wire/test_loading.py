@@ -9,7 +9,7 @@ from pathlib import Path
 
 import realtime_sync.wire
 
-PACKAGE = Path(realtime_sync.wire.__file__).parent.parent
+PACKAGE = Path(realtime_sync.wire.__file__).resolve().parent.parent
 
 FIRST_USE_BY_MANY = """
 import json, sys, threading

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from attrs import define, field
 
 from realtime_sync.server._backend import new_id
-from realtime_sync.server._generation import Generation
 from realtime_sync.server._reply import CallPiece, EndPiece, Piece, TextPiece, tokens
 from realtime_sync.server.realtime._items import Conversation
 
@@ -31,8 +30,6 @@ class RealtimeAnswer:
     """output_modalities, max_output_tokens, metadata, audio: as effective for this response."""
     input_tokens: int
     id: str = field(factory=lambda: new_id("resp"))
-    generation: Generation | None = field(init=False, default=None)
-    """Who makes the pieces; set by the session."""
     _output: list[dict[str, Any]] = field(init=False, factory=list)
     _deltas: list[str] | None = field(init=False, default=None)
     """The text of the message that is open, None while none is."""

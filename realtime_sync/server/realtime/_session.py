@@ -53,6 +53,8 @@ class RealtimeSession:
     _input: InputAudio = field(init=False, factory=InputAudio)
     _answers: dict[str, RealtimeAnswer] = field(init=False, factory=dict)
     """Responses in progress, by id."""
+    _generations: dict[str, Generation] = field(init=False, factory=dict)
+    """Who makes them, by the same ids."""
     _retired: list[Generation] = field(init=False, factory=list)
     """Cancelled, but their thread may not have noticed yet."""
     _event_id: str | None = field(init=False, default=None)
@@ -93,8 +95,8 @@ class RealtimeSession:
         """Take a piece of an answer; pieces of a response that is over are thrown away."""
         response_id, piece = item
         answer = self._answers.get(response_id)
-        if answer is not None and answer.generation is not None:
-            answer.generation.taken()
+        if answer is not None:
+            self._generations[response_id].taken()
             if answer.take(piece):
                 self._ended(answer)
 
@@ -112,8 +114,7 @@ class RealtimeSession:
 
     def on_close(self) -> None:
         """Stop the workers."""
-        generations = self._retired + [answer.generation for answer in self._answers.values() if answer.generation]
-        self._answers.clear()
+        generations = [*self._retired, *self._generations.values()]
         for generation in generations:
             generation.cancel()
         deadline = time.monotonic() + _JOIN_SECONDS
@@ -257,7 +258,7 @@ class RealtimeSession:
         limit = answer.settings["max_output_tokens"]
         response_id, channel = answer.id, self._channel
         self._retired = [each for each in self._retired if not each.join(0)]
-        answer.generation = Generation(
+        generation = Generation(
             responder=self._backend.responder,
             request=request,
             deliver=lambda piece: channel.post((response_id, piece)),
@@ -265,9 +266,9 @@ class RealtimeSession:
             time_scale=self._backend.time_scale,
             name=response_id[-6:],
         )
-        self._answers[response_id] = answer
+        self._answers[response_id], self._generations[response_id] = answer, generation
         answer.begin()
-        answer.generation.start()
+        generation.start()
 
     def _cancel_response(self, event: dict[str, Any]) -> None:
         wanted = event.get("response_id")
@@ -284,9 +285,9 @@ class RealtimeSession:
 
     def _ended(self, answer: RealtimeAnswer) -> None:
         del self._answers[answer.id]
-        if answer.generation is not None:
-            answer.generation.cancel()
-            self._retired.append(answer.generation)
+        generation = self._generations.pop(answer.id)
+        generation.cancel()
+        self._retired.append(generation)
         limits = {"requests": (1000, 999), "tokens": (50000, 50000 - answer.tokens)}
         self._emit(
             {

@@ -1,0 +1,155 @@
+"""How long does it take from a blocking send to the receipt of the event that answers it?
+
+The peer answers every message with one prebuilt event, on the same machine. Each client encodes a small event, sends
+it, and waits for the answer, decoded; one after the other, each timed. The row for the raw socket sends and receives
+the same bytes and looks at none of them: what the kernel and the peer take.
+
+Clients take turns, each measurement in a fresh process. Medians over the rounds of each round's median and 99th
+percentile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import _common
+import _peer
+from _common import BARE, BARE_FAST, OFFICIAL, OURS, OURS_FAST, RAW, WEBSOCKETS, Row, Target
+
+ROWS = (RAW, OURS_FAST, OURS, BARE_FAST, BARE, WEBSOCKETS, OFFICIAL)
+SCHEMES = ("ws", "wss")
+QUESTION = {"type": "input_audio_buffer.clear"}
+ANSWER = "input_audio_buffer.cleared"
+BUDGET = 1.5
+"""Times the round trip of bare websocket-client with the same accelerators."""
+COMPARED = ((OURS, BARE), (OURS_FAST, BARE_FAST))
+
+
+# -- one measurement ----------------------------------------------------------------------------------------------
+
+
+def work(row: Row, job: dict[str, Any]) -> dict[str, Any]:
+    """Time round trips on one connection; return their median and 99th percentile in µs."""
+    target = Target(**job["target"])
+    target.query["mode"] = "echo"
+    connection = OPENERS[row.client](target)
+    exchange = EXCHANGES[row.client](connection)
+    for _ in range(max(job["count"] // 10, 200)):
+        exchange()
+    clock = time.perf_counter_ns
+    times = []
+    for _ in range(job["count"]):
+        start = clock()
+        exchange()
+        times.append(clock() - start)
+    connection.close()
+    return {"median": statistics.median(times) / 1000, "p99": statistics.quantiles(times, n=100)[-1] / 1000}
+
+
+def exchange_typed(connection: Any) -> Callable[[], None]:
+    """Send a dict, receive a typed event: this library and the official SDK."""
+
+    def exchange() -> None:
+        connection.send(QUESTION)
+        assert connection.recv().type == ANSWER
+
+    return exchange
+
+
+def exchange_json(connection: Any) -> Callable[[], None]:
+    """Send and receive JSON text: the bare WebSocket libraries."""
+
+    def exchange() -> None:
+        connection.send(json.dumps(QUESTION))
+        assert json.loads(connection.recv())["type"] == ANSWER
+
+    return exchange
+
+
+def exchange_raw(connection: Any) -> Callable[[], None]:
+    """Send and receive prebuilt bytes."""
+    question = _common.masked(QUESTION)
+    buffer = bytearray(len(_peer.ECHO))
+
+    def exchange() -> None:
+        connection.sendall(question)
+        view = memoryview(buffer)
+        while view:
+            view = view[connection.recv_into(view) :]
+
+    return exchange
+
+
+OPENERS = {
+    "raw": _common.open_raw,
+    "realtime_sync": _common.open_realtime_sync,
+    "official": _common.open_official,
+    "websocket_client": _common.open_websocket_client,
+    "websockets": _common.open_websockets,
+}
+EXCHANGES = {
+    "raw": exchange_raw,
+    "realtime_sync": exchange_typed,
+    "official": exchange_typed,
+    "websocket_client": exchange_json,
+    "websockets": exchange_json,
+}
+
+
+# -- the benchmark ------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Measure every client in turn, and print tables and verdicts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each client (5)")
+    parser.add_argument("--count", type=int, default=5000, help="round trips of each measurement (5000)")
+    parser.add_argument("--quick", action="store_true", help="one round of 500: does it run at all?")
+    options = parser.parse_args()
+    rounds, count = (1, 500) if options.quick else (options.rounds, options.count)
+    _common.print_header("blocking send to matching receive", {"rounds": rounds, "round trips": count})
+    rows = _common.installed(ROWS)
+    results: dict[tuple[str, Row], list[dict[str, float]]] = {key: [] for key in itertools.product(SCHEMES, rows)}
+    with _common.peers(*SCHEMES) as peers:
+        for _ in range(rounds):
+            for scheme, row in results:
+                target = peers[scheme].target()
+                results[scheme, row].append(_common.measure(__file__, row, target=target, count=count))
+    for scheme in SCHEMES:
+        report(scheme, {row: results[scheme, row] for row in rows})
+
+
+def report(scheme: str, results: dict[Row, list[dict[str, float]]]) -> None:
+    """Print the table for one scheme, then what it means for the budget."""
+    medians = {row: statistics.median(each["median"] for each in values) for row, values in results.items()}
+    tails = {row: statistics.median(each["p99"] for each in values) for row, values in results.items()}
+    print(f"over {scheme}")
+    _common.print_table(
+        ["client", "median µs", "p99 µs", "of websocket-client", "of official"],
+        [
+            [
+                row.label,
+                f"{medians[row]:.0f}",
+                f"{tails[row]:.0f}",
+                _common.ratio(medians[row], medians.get(BARE), 2),
+                _common.ratio(medians[row], medians.get(OFFICIAL), 2),
+            ]
+            for row in results
+        ],
+    )
+    for ours, bare in COMPARED:
+        if ours in medians and bare in medians:
+            times = medians[ours] / medians[bare]
+            name = f"{ours.label} over {scheme}, within {BUDGET} times {bare.label}"
+            _common.print_verdict(name, f"{times:.2f} times", met=times <= BUDGET)
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    _common.run(main, work)
