@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import importlib.metadata
 import importlib.util
 import json
+import operator
 import os
 import platform
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,7 +36,8 @@ sys.path.insert(1, str(HERE.parent))  # Measure the library beside this folder, 
 
 ACCELERATORS = ("orjson", "wsaccel", "wsaccel.utf8validator", "wsaccel.xormask")
 JOB_TIMEOUT = 600.0
-REPORT_TIMEOUT = 30.0
+BUSY_LOAD = 0.5
+BUSY = " (something else is running here: do not trust the figures)"
 
 
 # -- clients ------------------------------------------------------------------------------------------------------
@@ -93,21 +97,30 @@ class Target:
 
 def open_realtime_sync(target: Target, *, context: ssl.SSLContext | None = None) -> Any:
     """Open a session of this library, with default options."""
+    trust = {"ssl_context": context} if context else {"ca_file": target.ca_file} if target.ca_file else {}
+    client = _realtime_sync_client(target.base_url)
+    return client.realtime.connect(model="m", extra_query=target.query, options=trust)
+
+
+@functools.cache
+def _realtime_sync_client(base_url: str) -> Any:
     from realtime_sync import Client
 
-    trust = {"ssl_context": context} if context else {"ca_file": target.ca_file} if target.ca_file else {}
-    client = Client(base_url=target.base_url, api_key="x")
-    return client.realtime.connect(model="m", extra_query=target.query, options=trust)
+    return Client(base_url=base_url, api_key="x")
 
 
 def open_official(target: Target, *, context: ssl.SSLContext | None = None) -> Any:
     """Open a connection of the official SDK, with default options."""
+    trust = {"ssl": context or target.context} if target.ca_file else {}
+    realtime = _official_client(target.base_url).realtime
+    return realtime.connect(model="m", extra_query=target.query, websocket_connection_options=trust).enter()
+
+
+@functools.cache
+def _official_client(base_url: str) -> Any:
     from openai import OpenAI
 
-    trust: Any = {"ssl": context or target.context} if target.ca_file else {}
-    client = OpenAI(base_url=target.base_url, api_key="x")
-    manager = client.realtime.connect(model="m", extra_query=target.query, websocket_connection_options=trust)
-    return manager.enter()
+    return OpenAI(base_url=base_url, api_key="x")
 
 
 def open_websocket_client(target: Target, *, context: ssl.SSLContext | None = None) -> Any:
@@ -160,14 +173,13 @@ def masked(event: dict[str, Any]) -> bytes:
 class Peer:
     """The peer's process, and where it listens. A context manager that ends it."""
 
-    def __init__(self, pem: str | None, ca_file: str | None, *, verbose: bool = False) -> None:
+    def __init__(self, pem: str | None, ca_file: str | None) -> None:
         command = [sys.executable, str(HERE / "_peer.py"), *(["--tls", pem] if pem else [])]
         self.ca_file = ca_file
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None if verbose else subprocess.DEVNULL,
             text=True,
             env=_environment(),
         )
@@ -202,7 +214,7 @@ class Peer:
 
 
 @contextlib.contextmanager
-def peers(*schemes: str, verbose: bool = False) -> Iterator[dict[str, Peer]]:
+def peers(*schemes: str) -> Iterator[dict[str, Peer]]:
     """Start a peer for each scheme ("ws", "wss"); yield them by scheme."""
     with contextlib.ExitStack() as stack:
         pem, ca_file = None, None
@@ -210,9 +222,7 @@ def peers(*schemes: str, verbose: bool = False) -> Iterator[dict[str, Peer]]:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             pem, ca_file = _certificate(Path(folder))
         yield {
-            scheme: stack.enter_context(
-                Peer(pem, ca_file, verbose=verbose) if scheme == "wss" else Peer(None, None, verbose=verbose)
-            )
+            scheme: stack.enter_context(Peer(pem, ca_file) if scheme == "wss" else Peer(None, None))
             for scheme in schemes
         }
 
@@ -288,6 +298,8 @@ def print_header(title: str, options: Mapping[str, Any]) -> None:
     print("options: " + ", ".join(f"{name} {value}" for name, value in options.items()))
     print("versions: " + ", ".join(_versions()))
     print(f"machine: {platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs")
+    load = os.getloadavg()[0]
+    print(f"load of the last minute: {load:.2f}{BUSY if load > BUSY_LOAD else ''}")
     print(flush=True)
 
 
@@ -313,11 +325,14 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     print(flush=True)
 
 
-def ratio(value: float | None, base: float | None, digits: int = 1) -> str:
-    """Return how many times `base` a value is, for a table; "-" if one of them was not measured."""
-    return f"{value / base:.{digits}f}x" if value and base else "-"
+def times(values: Sequence[float], base: Sequence[float] | None) -> float | None:
+    """Return how many times `base` the values are: the median over the rounds, each compared with its own round.
+
+    So a machine that is slower for some rounds slows both sides of a ratio. None: one of them was not measured.
+    """
+    return statistics.median(map(operator.truediv, values, base)) if values and base else None
 
 
-def print_verdict(budget: str, measured: str, *, met: bool) -> None:
-    """Say whether a budget is met."""
-    print(f"{'met   ' if met else 'MISSED'}  {budget}: {measured}", flush=True)
+def print_verdict(budget: str, measured: str, *, met: bool | None) -> None:
+    """Say whether a budget is met. None: the measurement does not count."""
+    print(f"{ {True: 'met', False: 'MISSED', None: 'void'}[met]:6}  {budget}: {measured}", flush=True)

@@ -109,7 +109,7 @@ def main() -> None:
     """Measure every client in turn, and print tables and verdicts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each client (5)")
-    parser.add_argument("--count", type=int, default=5000, help="round trips of each measurement (5000)")
+    parser.add_argument("--count", type=int, default=3000, help="round trips of each measurement (3000)")
     parser.add_argument("--quick", action="store_true", help="one round of 500: does it run at all?")
     options = parser.parse_args()
     rounds, count = (1, 500) if options.quick else (options.rounds, options.count)
@@ -118,34 +118,37 @@ def main() -> None:
     results: dict[tuple[str, Row], list[dict[str, float]]] = {key: [] for key in itertools.product(SCHEMES, rows)}
     with _common.peers(*SCHEMES) as peers:
         for _ in range(rounds):
-            for scheme, row in results:
-                target = peers[scheme].target()
-                results[scheme, row].append(_common.measure(__file__, row, target=target, count=count))
+            for (scheme, row), values in results.items():
+                values.append(_common.measure(__file__, row, target=peers[scheme].target(), count=count))
     for scheme in SCHEMES:
         report(scheme, {row: results[scheme, row] for row in rows})
 
 
 def report(scheme: str, results: dict[Row, list[dict[str, float]]]) -> None:
     """Print the table for one scheme, then what it means for the budget."""
-    medians = {row: statistics.median(each["median"] for each in values) for row, values in results.items()}
+    medians = {row: [each["median"] for each in values] for row, values in results.items()}
     tails = {row: statistics.median(each["p99"] for each in values) for row, values in results.items()}
     print(f"over {scheme}")
     _common.print_table(
-        ["client", "median µs", "p99 µs", "of websocket-client", "of official"],
+        ["client", "median µs", "p99 µs", "lowest", "highest", "of websocket-client", "of official"],
         [
             [
                 row.label,
-                f"{medians[row]:.0f}",
+                f"{statistics.median(medians[row]):.0f}",
                 f"{tails[row]:.0f}",
-                _common.ratio(medians[row], medians.get(BARE), 2),
-                _common.ratio(medians[row], medians.get(OFFICIAL), 2),
+                f"{min(medians[row]):.0f}",
+                f"{max(medians[row]):.0f}",
+                *(
+                    "-" if (times := _common.times(medians[row], medians.get(base))) is None else f"{times:.2f}x"
+                    for base in (BARE, OFFICIAL)
+                ),
             ]
             for row in results
         ],
     )
     for ours, bare in COMPARED:
-        if ours in medians and bare in medians:
-            times = medians[ours] / medians[bare]
+        times = _common.times(medians.get(ours, ()), medians.get(bare))
+        if times is not None:
             name = f"{ours.label} over {scheme}, within {BUDGET} times {bare.label}"
             _common.print_verdict(name, f"{times:.2f} times", met=times <= BUDGET)
     print(flush=True)

@@ -23,17 +23,13 @@ _PATIENCE = 3.0
 def _sockets() -> set[tuple[str, str]]:
     """Return (descriptor, inode) of every socket and eventfd of this process; nothing where there is no /proc."""
     found = set()
-    try:
-        numbers = os.listdir("/proc/self/fd")
-    except OSError:
-        return found
-    for number in numbers:
+    for link in Path("/proc/self/fd").glob("*"):
         try:
-            target = os.readlink(f"/proc/self/fd/{number}")
+            target = str(link.readlink())
         except OSError:
             continue
         if target.startswith("socket:") or "eventfd" in target:
-            found.add((number, target))
+            found.add((link.name, target))
     return found
 
 
@@ -48,7 +44,6 @@ def no_leaks() -> Iterator[None]:
     while True:
         left = [thread for thread in threading.enumerate() if thread not in threads]
         open_still = _sockets() - sockets
-        # An eventfd has no inode of its own: a reused number looks the same, a new one is new.
         if not left and not open_still:
             return
         if time.monotonic() > end:
@@ -91,9 +86,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     client = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-    return Certificates(
-        server, client, str(folder / "ca.pem"), str(folder / "cert.pem"), str(folder / "key.pem")
-    )
+    return Certificates(server, client, str(folder / "ca.pem"), str(folder / "cert.pem"), str(folder / "key.pem"))
 
 
 @pytest.fixture

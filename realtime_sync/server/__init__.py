@@ -3,7 +3,7 @@
     with LocalServer() as server:
         client = OpenAI(base_url=server.base_url, api_key="any")
 
-Its answers come from a small rule-based responder or from yours, ``LocalServer(responder=fn)``; there is no model in it.
+Its answers come from a small rule-based responder, or from yours: ``LocalServer(responder=fn)``. There is no model.
 """
 
 from __future__ import annotations

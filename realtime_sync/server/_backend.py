@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import secrets
 import threading
@@ -34,7 +35,7 @@ class Backend:
     journal: Journal = field(init=False, factory=Journal)
     _numbers: itertools.count[int] = field(init=False, factory=itertools.count)
     _lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
-    _handshakes: list[Handshake] = field(init=False, factory=list)
+    _handshakes: collections.deque[Handshake] = field(init=False, factory=lambda: collections.deque(maxlen=10_000))
 
     def next_connection(self) -> int:
         """Return the index of a new WebSocket."""

@@ -308,10 +308,6 @@ class Channel:
             except ssl.SSLWantReadError:
                 self._wants.add("read")
                 return
-            except (OSError, ssl.SSLError) as error:
-                logger.debug("connection lost while writing: %r", error)
-                self.drop()
-                return
             self._backlog -= sent
             if sent == len(head):
                 self._out.popleft()

@@ -34,16 +34,8 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         OSError: the address cannot be bound.
     """
-    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, proto)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+    family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address[:2], family=family, backlog=128)
 
 
 @define(eq=False)
@@ -87,10 +79,11 @@ class Connection:
         """End the connection soon: a WebSocket by its closing handshake, anything else at once."""
         with self._lock:
             self._stopped = True
-            if self._channel is None:
+            channel = self._channel
+            if channel is None:
                 self._shut_down_locked()
-        if self._channel is not None:
-            self._channel.stop()
+        if channel is not None:
+            channel.stop()
 
     def abort(self) -> None:
         """End the connection now, whatever runs on it."""
@@ -144,23 +137,21 @@ class Listener:
 
     def close(self) -> None:
         """Accept no more, end every connection and join every thread, within about 5 seconds. Call it once."""
-        deadline = time.monotonic() + _CLOSE_TIMEOUT
         with self._lock:
             self._closing = True
         self._waker.wake()
         self._thread.join(_CLOSE_TIMEOUT)
         with self._lock:
             connections = dict(self._connections)
-        for connection in connections:
-            connection.stop()
-        # The second half of the time is for those that did not end by themselves.
-        for limit, act in ((deadline - _CLOSE_TIMEOUT / 2, Connection.abort), (deadline, Connection.abort)):
-            for connection, thread in connections.items():
-                thread.join(max(0.0, limit - time.monotonic()))
-                if thread.is_alive():
-                    act(connection)
-        if stuck := [thread.name for thread in connections.values() if thread.is_alive()]:
-            logger.warning("still running after close: %s", ", ".join(stuck))
+        for end in (Connection.stop, Connection.abort):
+            for connection in connections:
+                end(connection)
+            deadline = time.monotonic() + _CLOSE_TIMEOUT / 2
+            for thread in connections.values():
+                thread.join(max(0.0, deadline - time.monotonic()))
+            connections = {each: thread for each, thread in connections.items() if thread.is_alive()}
+        if connections:
+            logger.warning("still running after close: %s", ", ".join(thread.name for thread in connections.values()))
         self._waker.close()
 
     def _run(self) -> None:
@@ -193,7 +184,11 @@ class Listener:
         thread = threading.Thread(target=self._serve, args=(connection,), name=name, daemon=True)
         with self._lock:
             self._connections[connection] = thread
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            logger.warning("connection %d gets no thread: %s", connection.index, error)
+            self._forget(connection)
         return True
 
     def _serve(self, connection: Connection) -> None:
@@ -210,6 +205,9 @@ class Listener:
             # A fault of this server, not of the client: say so, and serve the others on.
             logger.exception("connection %d failed", connection.index)
         finally:
-            connection.end()
-            with self._lock:
-                del self._connections[connection]
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        connection.end()
+        with self._lock:
+            del self._connections[connection]

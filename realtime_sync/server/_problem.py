@@ -7,7 +7,7 @@ from typing import Any
 __all__ = ["Problem", "invalid", "missing", "unknown"]
 
 
-class Problem(Exception):  # noqa: N818 - it is thrown and caught inside this package only
+class Problem(Exception):
     """A request that cannot be served.
 
     Attributes:

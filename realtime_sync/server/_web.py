@@ -154,15 +154,12 @@ class WebSocketResponse(Response):
 def _accept(protocol: ServerProtocol, request_bytes: bytes) -> tuple[Request, Answer]:
     """Return the upgrade request and the answer 101 to it, or raise the `Problem` with it."""
     protocol.receive_data(request_bytes)
-    for event in protocol.events_received():
-        if isinstance(event, Request):
-            answer = protocol.accept(event)
-            if answer.status_code == 101:  # noqa: PLR2004
-                return event, answer
-            msg = f"The WebSocket upgrade failed: {protocol.handshake_exc}"
-            raise Problem(msg, status=answer.status_code)
+    upgrade = next((event for event in protocol.events_received() if isinstance(event, Request)), None)
+    answer = None if upgrade is None else protocol.accept(upgrade)
+    if upgrade is not None and answer is not None and answer.status_code == 101:  # noqa: PLR2004
+        return upgrade, answer
     msg = f"The WebSocket upgrade failed: {protocol.handshake_exc}"
-    raise Problem(msg)
+    raise Problem(msg, status=400 if answer is None else answer.status_code)
 
 
 def _choose_realtime(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
@@ -206,6 +203,12 @@ class _Handler(WSGIRequestHandler):
         # The base class handles the whole connection in its constructor.
         self._accepted = accepted
         super().__init__(accepted.socket, accepted.address, server)
+
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        """Read no further request: what followed the HTTP of a WebSocket was none."""
+        path = "" if environ is None else environ["PATH_INFO"]
+        logger.debug("connection %d %s is over: %s", self._accepted.index, path, error)
+        self.close_connection = True
 
     def version_string(self) -> str:
         """Name this server, not the interpreter."""

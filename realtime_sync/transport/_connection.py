@@ -342,7 +342,7 @@ class Connection:
         """Wait until `offer` may succeed; needs no thread in `service`.
 
         Args:
-            timeout: as for `send`.
+            timeout: seconds in all (None or left out: no limit but `send_timeout` without progress).
 
         Raises:
             SendTimeout: there was no room in time (`replay_safe`).
@@ -350,7 +350,7 @@ class Connection:
             ForkedError: the connection belongs to the parent process.
         """
         deadline = Deadline(None if isinstance(timeout, NotGiven) else timeout)
-        self._wait_for_room(deadline, self._patience(timeout))
+        self._wait_for_room(deadline, self._options.send_timeout)
 
     def discard_after_fork(self) -> None:
         """Close the descriptors in a forked child, and nothing else: no lock, no shutdown, no frame."""
@@ -397,16 +397,21 @@ class Connection:
         token = object()
         try:
             if self._role.enter(token, deadline):
-                while not self._inbox:
-                    messages = self._run(token, deadline, read=True)
-                    self._inbox.extend(messages)
-                    if not messages and deadline.passed():
-                        break
+                self._read_some(token, deadline)
         finally:
-            self._role.leave(token)
+            if self._role.holder is token:
+                self._role.holder = None
+            self._role.pass_on()
         if not self._inbox and deadline.passed():
             msg = f"no message arrived within {timeout} s"
             raise ReceiveTimeout(msg)
+
+    def _read_some(self, token: object, deadline: Deadline) -> None:
+        while not self._inbox:
+            messages = self._run(token, deadline, read=True)
+            self._inbox.extend(messages)
+            if not messages and deadline.passed():
+                break
 
     def _service(self, deadline: Deadline, *, read: bool) -> list[str | bytes]:
         token = object()
@@ -415,16 +420,19 @@ class Connection:
                 return []
             return self._run(token, deadline, read=read)
         finally:
-            self._role.leave(token)
+            if self._role.holder is token:
+                self._role.holder = None
+            self._role.pass_on()
 
     def _run(self, token: object, deadline: Deadline, *, read: bool) -> list[str | bytes]:
         """Let the servicer run with the descriptor kept open; the caller holds the role."""
         try:
-            self._stream.enter(token)  # Refused when it is gone, which `run` knows before it touches it.
+            self._stream.tenancy.enter(token)  # Refused when it is gone, which `run` knows before it touches it.
             return self._servicer.run(deadline, read=read)
         finally:
             self._writer.servicer_watches = False
-            self._stream.leave(token)
+            self._stream.tenancy.users.discard(token)
+            self._stream.tenancy.settle()
 
     def _post_close(self, code: int, reason: str) -> None:
         self._servicer.requests.append(CloseRequest(code, reason, self._options.close_timeout))

@@ -28,63 +28,66 @@ def wait_on(lock: threading.Lock, deadline: Deadline) -> bool:
 
 @final
 class Role:
-    """A right that one party holds at a time, parties being told apart by a token of their own.
+    """A right that one party holds at a time.
 
-    `leave` with a token that never got the role does nothing, so the caller writes ``try: enter … finally:
-    leave`` and an interrupt anywhere in between gives the role back: a lock acquired by a call cannot promise that.
+    Parties are told apart by a token of their own::
 
-    Locks: `_lock` guards `_holder`, `_thread` and `_waiting`; never held while waiting.
+        token = object()
+        try:
+            if role.enter(token, deadline):
+                ...
+        finally:
+            if role.holder is token:
+                role.holder = None
+            role.pass_on()
+
+    Giving it back is an assignment and no method, and no loop stands directly in the `try`, so that no interrupt
+    can skip it: see `Tenancy`. Nor is it a lock: one that was acquired by a call, as a time-out needs, stays
+    locked when the interrupt comes right behind that call.
+
+    Locks: `_lock` guards `_waiting` and taking the role; never held while waiting.
     """
 
-    __slots__ = ("_holder", "_lock", "_thread", "_waiting")
+    __slots__ = ("_lock", "_waiting", "holder", "thread")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._holder: object | None = None
-        self._thread = 0
         self._waiting: list[threading.Lock] = []
+        self.holder: object | None = None
+        self.thread = 0
 
     def enter(self, token: object, deadline: Deadline) -> bool:
         """Wait for the role in line; False: the deadline passed."""
         while True:
             with self._lock:
-                if self._holder is None:
-                    self._holder = token
-                    self._thread = threading.get_ident()
+                if self.holder is None:
+                    self.holder, self.thread = token, threading.get_ident()
                     return True
             if not self._wait(deadline):
                 return False
 
-    def leave(self, token: object) -> None:
-        """Give the role back, if `token` holds it, and let the next in line try."""
-        with self._lock:
-            if self._holder is not token:
-                return
-            self._holder = None
-            self._thread = 0
-            self._wake_next_locked()
+    def pass_on(self) -> None:
+        """Let the next in line try, if the role is free."""
+        if self._waiting:
+            with self._lock:
+                if self.holder is None and self._waiting:
+                    self._waiting.pop(0).release()
 
     def mine(self) -> bool:
-        """Tell whether the calling thread holds the role (from a frame further down, or under a signal handler)."""
-        return self._thread == threading.get_ident()
+        """Tell whether the calling thread holds the role (in a frame further out, or under a signal handler)."""
+        return self.holder is not None and self.thread == threading.get_ident()
 
     def _wait(self, deadline: Deadline) -> bool:
         turn = threading.Lock()
         turn.acquire()
         try:
-            with self._lock:
-                if self._holder is None:
-                    return True
-                self._waiting.append(turn)
-            return wait_on(turn, deadline)
+            # In line before looking at the holder, who steps down before looking at the line.
+            self._waiting.append(turn)
+            return self.holder is None or wait_on(turn, deadline)
         finally:
-            with self._lock:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-                elif self._holder is None:
-                    # Our wake-up may be lost to a time-out or an interrupt: pass it on. One too many is harmless.
-                    self._wake_next_locked()
-
-    def _wake_next_locked(self) -> None:
-        if self._waiting:
-            self._waiting.pop(0).release()
+            if turn in self._waiting:
+                with self._lock:
+                    if turn in self._waiting:
+                        self._waiting.remove(turn)
+            # If our wake-up was lost to a time-out or an interrupt, the next one gets it. One too many is harmless.
+            self.pass_on()

@@ -26,22 +26,23 @@ _WRITE = 256 * 1024
 class Stream:
     """Read and write a socket that somebody else waits for.
 
-    Threads: one reads, one writes (under the caller's write lock), at the same time if they like; `enter`
-    and `leave` go round every use, so that `close` never pulls the descriptor away under anybody.
+    Threads: one reads, one writes (under the caller's write lock), at the same time if they like; each
+    use is announced to `tenancy`, so that `close` never pulls the descriptor away under anybody.
     Locks: `_tls_lock` is held round each call into OpenSSL, never while waiting.
 
     Attributes:
         read_events, write_events: what to poll for before trying again; TLS may want the other direction.
+        tenancy: who uses the descriptor now.
         is_tls: whether reads end only when told to try later, and an interrupted write leaves its fate unknown.
     """
 
     __slots__ = (
         "_socket",
-        "_tenancy",
         "_tls_lock",
         "fd",
         "is_tls",
         "read_events",
+        "tenancy",
         "write_events",
     )
 
@@ -51,17 +52,9 @@ class Stream:
         self.fd = sock.fileno()
         self.read_events = READ
         self.write_events = WRITE
-        self._tenancy = Tenancy(sock.close)
+        self.tenancy = Tenancy(sock.close)
         self.is_tls = isinstance(sock, ssl.SSLSocket)
         self._tls_lock = threading.Lock() if self.is_tls else None
-
-    def enter(self, token: object) -> bool:
-        """Announce a use of the descriptor; False: it is closed. Either way `leave` follows."""
-        return self._tenancy.enter(token)
-
-    def leave(self, token: object) -> None:
-        """End a use."""
-        self._tenancy.leave(token)
 
     def receive_into(self, space: memoryview) -> int | None:
         """Read what is there into `space`; return how much, 0 at the end of the stream, None if nothing is there yet.
@@ -120,17 +113,18 @@ class Stream:
         """End both directions, which wakes everybody who polls. The descriptor stays theirs until they leave."""
         token = object()
         try:
-            if self._tenancy.enter(token):
+            if self.tenancy.enter(token):
                 # The plain method: SSLSocket's own would drop the TLS state under the reader's feet.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except OSError:
             pass  # The peer was faster.
         finally:
-            self._tenancy.leave(token)
+            self.tenancy.users.discard(token)
+            self.tenancy.settle()
 
     def close(self) -> None:
         """Close the descriptor as soon as nobody uses it. May be called again."""
-        self._tenancy.retire()
+        self.tenancy.retire()
 
     def discard(self) -> None:
         """Close the descriptor of a forked child and nothing else: a shutdown would end the parent's connection."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 from typing import final
@@ -19,19 +20,18 @@ class Waker:
     is taken. A ring is remembered until `drain`.
     """
 
-    __slots__ = ("_fds", "_tenancy", "fd")
+    __slots__ = ("_ends", "_tenancy", "fd")
 
     def __init__(self) -> None:
+        self._ends: tuple[socket.socket, ...] = ()
         if hasattr(os, "eventfd"):
             self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            self._fds: tuple[socket.socket, socket.socket] | None = None
         else:
-            ours, theirs = socket.socketpair()
-            ours.settimeout(0)
-            theirs.settimeout(0)
-            self.fd = ours.fileno()
-            self._fds = (ours, theirs)
-        self._tenancy = Tenancy(self._release)
+            self._ends = socket.socketpair()
+            for end in self._ends:
+                end.settimeout(0)
+            self.fd = self._ends[0].fileno()
+        self._tenancy = self._occupy()
 
     def wake(self) -> None:
         """Make the descriptor readable."""
@@ -39,14 +39,15 @@ class Waker:
         try:
             if not self._tenancy.enter(token):
                 return
-            if self._fds is None:
+            if not self._ends:
                 os.eventfd_write(self.fd, 1)
             else:
-                self._fds[1].send(b"\0")
+                self._ends[1].send(b"\0")
         except BlockingIOError:
             pass  # Full of rings already: it is readable.
         finally:
-            self._tenancy.leave(token)
+            self._tenancy.users.discard(token)
+            self._tenancy.settle()
 
     def drain(self) -> None:
         """Forget the rings so far. For the thread that polls."""
@@ -54,14 +55,15 @@ class Waker:
         try:
             if not self._tenancy.enter(token):
                 return
-            if self._fds is None:
+            if not self._ends:
                 os.eventfd_read(self.fd)
             else:
-                self._fds[0].recv(4096)
+                self._ends[0].recv(4096)
         except BlockingIOError:
             pass  # Nobody rang.
         finally:
-            self._tenancy.leave(token)
+            self._tenancy.users.discard(token)
+            self._tenancy.settle()
 
     def close(self) -> None:
         """Release the descriptor as soon as no `wake` is under way. May be called again."""
@@ -69,12 +71,19 @@ class Waker:
 
     def discard(self) -> None:
         """Close the descriptors of a forked child without asking who uses them: those threads are not here."""
-        self._tenancy = Tenancy(self._release)
-        self._tenancy.retire()
+        self._tenancy.evict()
 
-    def _release(self) -> None:
-        if self._fds is None:
-            os.close(self.fd)
-        else:
-            for end in self._fds:
-                end.close()
+    def _occupy(self) -> Tenancy:
+        # Nothing of ours in it: a cycle would leave the descriptor to the garbage collector.
+        return Tenancy(functools.partial(_release, self.fd, self._ends))
+
+    def __del__(self) -> None:
+        if hasattr(self, "_tenancy"):
+            self._tenancy.retire()
+
+
+def _release(fd: int, ends: tuple[socket.socket, ...]) -> None:
+    if not ends:
+        os.close(fd)
+    for end in ends:
+        end.close()

@@ -26,8 +26,8 @@ class Writer:
 
     Locks: `_write_lock` is held round one non-blocking write and its booking, so that bytes (over TLS: records)
     reach the socket in the order in which they were made; it is never held while waiting, so that taking it
-    costs at most as long as the kernel takes to copy 256 KB. `_lock` guards `_waiting`. Order: `_write_lock`, then the
-    outbox's.
+    costs at most as long as the kernel takes to copy 256 KB. Order: `_write_lock`, then the outbox's.
+    `_waiting` changes by single built-in operations only.
 
     Attributes:
         broken: why writing failed for good, once it did. What the peer had said before can still be read.
@@ -35,7 +35,6 @@ class Writer:
     """
 
     __slots__ = (
-        "_lock",
         "_stream",
         "_waiting",
         "_wake_servicer",
@@ -52,7 +51,6 @@ class Writer:
         self.outbox = outbox
         self._wake_servicer = wake_servicer
         self._write_lock = threading.Lock()
-        self._lock = threading.Lock()
         self._waiting: list[Waker] = []
         self.broken: BaseException | None = None
         self.bytes_sent = 0
@@ -67,16 +65,21 @@ class Writer:
             return
         token = object()
         try:
-            more = self._stream.enter(token)
-            while more:
-                with self._write_lock:
-                    more, ring = self._write_once()
-                if ring:
-                    self.ring()
+            if self._stream.tenancy.enter(token):
+                self._write_all()
         finally:
-            self._stream.leave(token)
+            self._stream.tenancy.users.discard(token)
+            self._stream.tenancy.settle()
         if self.outbox.backlog and not self.servicer_watches:
             self._wake_servicer()
+
+    def _write_all(self) -> None:
+        more = True
+        while more:
+            with self._write_lock:
+                more, ring = self._write_once()
+            if ring:
+                self.ring()
 
     def _write_once(self) -> tuple[bool, bool]:
         """Write once; return whether to go on, and whether waiting senders should look. Caller holds `_write_lock`."""
@@ -111,9 +114,7 @@ class Writer:
 
     def ring(self) -> None:
         """Let all waiting senders look again."""
-        with self._lock:
-            waiting = tuple(self._waiting)
-        for waker in waiting:
+        for waker in tuple(self._waiting):
             waker.wake()
 
     def broken_error(self) -> ClosedError:
@@ -128,25 +129,36 @@ class Writer:
         `ready` raises to end the wait otherwise. Ends also when the connection does: `ring` is called then. Works
         whether or not a thread services the connection.
         """
+        if ready():
+            return True
         me = Waker()
-        began = time.monotonic()
         try:
-            with self._lock:
-                self._waiting.append(me)
-            while not ready():
-                self.pump()
-                if ready():
-                    break
-                left = deadline.remaining()
-                if patience is not None:
-                    quiet = max(began, self.last_progress) + patience - time.monotonic()
-                    left = quiet if left is None else min(left, quiet)
-                if left is not None and left <= 0:
-                    return False
-                self._wait_once(me, left)
+            self._waiting.append(me)
+            return self._wait_until(ready, deadline, patience, me)
         finally:
-            self._withdraw(me)
+            if me in self._waiting:  # Built-in operations, and no loop in the try: see Tenancy.
+                self._waiting.remove(me)
+            self._wake_first()
+            me.close()
+
+    def _wait_until(self, ready: Callable[[], bool], deadline: Deadline, patience: float | None, me: Waker) -> bool:
+        began = time.monotonic()
+        while not ready():
+            self.pump()
+            if ready():
+                break
+            left = deadline.remaining()
+            if patience is not None:
+                quiet = max(began, self.last_progress) + patience - time.monotonic()
+                left = quiet if left is None else min(left, quiet)
+            if left is not None and left <= 0:
+                return False
+            self._wait_once(me, left)
         return True
+
+    def _wake_first(self) -> None:
+        for waker in self._waiting[:1]:
+            waker.wake()
 
     def _wait_once(self, me: Waker, timeout: float | None) -> None:
         # Only the first in line polls the socket: one writable byte should not wake them all.
@@ -154,18 +166,10 @@ class Writer:
         poller.watch(me.fd, READ)
         token = object()
         try:
-            if self._waiting[0] is me and self._stream.enter(token):
+            if self._waiting[:1] == [me] and self._stream.tenancy.enter(token):
                 poller.watch(self._stream.fd, self._stream.write_events)
             poller.wait(timeout)
         finally:
-            self._stream.leave(token)
+            self._stream.tenancy.users.discard(token)
+            self._stream.tenancy.settle()
         me.drain()
-
-    def _withdraw(self, me: Waker) -> None:
-        with self._lock:
-            if me in self._waiting:
-                self._waiting.remove(me)
-            following = self._waiting[0] if self._waiting else None
-        if following is not None:
-            following.wake()
-        me.close()

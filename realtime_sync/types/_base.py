@@ -15,7 +15,7 @@ strings. How a field's default reads:
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import Attribute, field, fields, frozen
 
@@ -178,19 +178,21 @@ class Event:
     type: ClassVar[str]
     """The name of the event; for a beta-era name, its present one."""
 
-    @property
-    def wire_type(self) -> str:
-        """The name of the event as it was sent."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    @property
-    def extra(self) -> Mapping[str, Any]:
-        """The fields that this library does not know, read-only."""
-        raise NotImplementedError
+        @property
+        def wire_type(self) -> str:
+            """The name of the event as it was sent."""
+            ...
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the event as JSON values: exactly what came."""
-        raise NotImplementedError
+        @property
+        def extra(self) -> Mapping[str, Any]:
+            """The fields that this library does not know, read-only."""
+            ...
+
+        def to_dict(self) -> dict[str, Any]:
+            """Return the event as JSON values: exactly what came."""
+            ...
 
 
 @frozen(kw_only=True, eq=False, repr=False)

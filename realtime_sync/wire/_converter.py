@@ -14,7 +14,7 @@ from cattrs import Converter
 
 from realtime_sync.types._base import UnknownObject, WireObject, layout_of
 from realtime_sync.wire._misfit import Misfit
-from realtime_sync.wire._structure import alternatives, build, describe, scalars_of
+from realtime_sync.wire._structure import alternatives, build, describe, is_class, is_map, scalars_of
 
 __all__ = ["structure_function"]
 
@@ -35,11 +35,7 @@ def structure_function(cls: type[_W], wire_type: str | None = None) -> Callable[
 
 
 def _is_wire_class(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, WireObject)
-
-
-def _is_map(annotation: Any) -> bool:
-    return annotation in (dict, Mapping) or get_origin(annotation) in (dict, Mapping)
+    return is_class(annotation) and annotation is not UnknownObject
 
 
 def _is_sequence(annotation: Any) -> bool:
@@ -112,7 +108,7 @@ def _hook_for_objects(types: tuple[Any, ...]) -> _Hook | None:
     if UnknownObject in types:
         other: _Hook | None = _structure_unknown
     else:
-        other = _structure_map if any(_is_map(each) for each in types) else None
+        other = _structure_map if any(is_map(each) for each in types) else None
     if not any(layout_of(cls).tags for cls in classes):
         return _converter.get_structure_hook(classes[0]) if classes else other
     candidates = [_Candidate.of(cls) for cls in classes]
@@ -164,7 +160,7 @@ def _build_converter() -> Converter:
     # Scalars, literals and unions all read as a set of alternatives.
     converter.register_structure_hook_factory(lambda _: True, _hook_for_alternatives)
     converter.register_structure_hook_factory(_is_sequence, _hook_for_sequence)
-    converter.register_structure_hook_func(_is_map, _structure_map)
+    converter.register_structure_hook_func(is_map, _structure_map)
     converter.register_structure_hook_func(lambda annotation: annotation is Any, lambda value, _: value)
     converter.register_structure_hook_func(lambda annotation: annotation is UnknownObject, _structure_unknown)
     converter.register_structure_hook_factory(_is_wire_class, _hook_for_class)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from realtime_sync.errors import DecodeError
 from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["event_decoder", "event_names", "parse_event"]
 
 
-def event_names(registry: Literal["realtime"]) -> frozenset[str]:
+def event_names(registry: str) -> frozenset[str]:
     """Return the names of all server events that an API's catalogue knows, beta-era names too."""
     return frozenset(catalogue_of(registry).classes)
 
 
-def event_decoder(registry: Literal["realtime"]) -> Callable[[str | bytes], ServerEvent]:
+def event_decoder(registry: str) -> Callable[[str | bytes], ServerEvent]:
     """Return the function that makes an event of every message and never raises for one.
 
     An event of an unknown type, and one of a known type whose fields do not fit, is an `UnknownEvent`; what
     is no event at all is an `UndecodableEvent`. The catalogue is loaded now, so that the first message need
     not wait for it. The function may be called from any thread.
+
+    Raises:
+        ValueError: for a name that is no registry's.
     """
     catalogue = catalogue_of(registry)
     read, settle = json.read, json.settle
@@ -43,17 +46,18 @@ def event_decoder(registry: Literal["realtime"]) -> Callable[[str | bytes], Serv
     return cast("Callable[[str | bytes], ServerEvent]", decode)
 
 
-def parse_event(data: str | bytes, registry: Literal["realtime"]) -> ServerEvent:
+def parse_event(data: str | bytes, registry: str) -> ServerEvent:
     """Return the event that a message holds. Any thread.
 
     An event of an unknown type, and one of a known type whose fields do not fit, is an `UnknownEvent`.
 
     Args:
         data: JSON text; bytes are UTF-8.
-        registry: the API whose events these are: the same names mean different things elsewhere.
+        registry: the API whose events these are, "realtime": the same names mean different things elsewhere.
 
     Raises:
         DecodeError: for malformed JSON, for JSON that is not an object, and for one without a ``type`` string.
+        ValueError: for a name that is no registry's.
     """
     event = event_decoder(registry)(data)
     if isinstance(event, UndecodableEvent):

@@ -14,7 +14,7 @@ from realtime_sync.errors import LocalProtocolError
 from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent, UnknownObject, WireObject, layout_of
 from realtime_sync.wire import json
 from realtime_sync.wire._misfit import name_of, path_text
-from realtime_sync.wire._structure import alternatives, describe, scalars_of
+from realtime_sync.wire._structure import alternatives, describe, is_class, is_map, scalars_of
 
 __all__ = ["encode_event", "to_wire"]
 
@@ -148,14 +148,12 @@ class _Rule:
     def of(cls, annotation: Any) -> _Rule:
         types = alternatives(annotation)
         listed = next((each for each in types if get_origin(each) is tuple), None)
-        ours = WireObject | UnknownObject
-        classes = tuple(each for each in types if isinstance(each, type) and issubclass(each, ours))
-        maps = any(get_origin(each) in (dict, Mapping) or each in (dict, Mapping) for each in types)
+        classes = tuple(each for each in types if is_class(each))
         return cls(
             expected=describe(types),
             scalars=scalars_of(types),
             classes=classes,
-            objects=maps or bool(classes),
+            objects=bool(classes) or any(is_map(each) for each in types),
             buffers=bytes in get_args(annotation),
             items=None if listed is None else cls.of(get_args(listed)[0]),
             anything=Any in types,

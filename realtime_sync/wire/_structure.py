@@ -27,10 +27,10 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from attrs import NOTHING, Attribute, define, field, frozen
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.types._base import Shape, WireObject, layout_of
+from realtime_sync.types._base import Shape, UnknownObject, WireObject, layout_of
 from realtime_sync.wire._misfit import Misfit, misfit
 
-__all__ = ["HookSource", "alternatives", "build", "build_flat", "describe", "scalars_of"]
+__all__ = ["HookSource", "alternatives", "build", "build_flat", "describe", "is_class", "is_map", "scalars_of"]
 
 _W = TypeVar("_W", bound=WireObject)
 HookSource = Callable[[Any], Callable[[Any, Any], Any]]
@@ -71,6 +71,19 @@ def scalars_of(types: tuple[Any, ...]) -> frozenset[type]:
 
 
 _NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def is_class(annotation: Any) -> bool:
+    """Tell whether an annotation is a class of the wire."""
+    # On Python 3.10, ``tuple[int, ...]`` passes for a type.
+    if get_origin(annotation) is not None or not isinstance(annotation, type):
+        return False
+    return issubclass(annotation, WireObject | UnknownObject)
+
+
+def is_map(annotation: Any) -> bool:
+    """Tell whether an annotation is a free-form map."""
+    return (get_origin(annotation) or annotation) in (dict, Mapping)
 
 
 def describe(types: tuple[Any, ...]) -> str:

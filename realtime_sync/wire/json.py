@@ -61,7 +61,11 @@ def _read_with_orjson(text: str | bytes) -> Any:
 
 
 def _settle_orjson(value: Any, text: str | bytes) -> Any:
-    return loads_exactly(text) if _may_have_changed(value) else value
+    try:
+        return loads_exactly(text) if _may_have_changed(value) else value
+    except RecursionError:
+        # Too deep to look through, which does not make it too deep to read.
+        return loads_exactly(text)
 
 
 def _may_have_changed(value: Any) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from realtime_sync.server import LocalServer
 from tests.server.support import Peer
 from websockets.sync.client import connect
-
-from realtime_sync.server import LocalServer
 
 
 @pytest.fixture

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
+from typing import TYPE_CHECKING
 
+import pytest
 from attrs import define
-from websockets.sync.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+
+UPGRADE = (
+    b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+"""A valid upgrade request."""
 
 
 @define(eq=False)
@@ -27,6 +41,12 @@ class Peer:
         while not events or events[-1]["type"] != kind:
             events.append(self.next())
         return events
+
+    def end(self):
+        """Read to the end of the connection and return how it ended."""
+        with pytest.raises(ConnectionClosed) as closed:
+            collections.deque(iter(self.next, None), maxlen=0)
+        return closed.value
 
     def error(self, event):
         """Send an event and return the error body that answers it."""
@@ -57,3 +77,12 @@ def text_of(response):
     """Return the text of a response's messages."""
     parts = [part["text"] for item in response["output"] if item["type"] == "message" for part in item["content"]]
     return "".join(parts)
+
+
+def read_to_the_end(sock):
+    """Return everything that still comes; a reset is an end too."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := sock.recv(65536):
+            received += data
+    return received

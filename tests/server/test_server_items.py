@@ -113,6 +113,15 @@ def test_history_can_be_rebuilt(peer):
     assert "Ada" in peer.ask("what is my name?")["output"][0]["content"][0]["text"]
 
 
+def test_audio_items_are_shown_without_their_audio(peer):
+    """An item with audio comes back without the bytes, and can be read with them."""
+    peer.send(create(message("user", {"type": "input_audio", "audio": SECOND, "transcript": "hi"}), event_id="a"))
+    shown = peer.until("conversation.item.done")[-1]["item"]
+    assert shown["content"] == [{"type": "input_audio", "transcript": "hi"}]
+    peer.send({"type": "conversation.item.retrieve", "item_id": shown["id"]})
+    assert peer.next()["item"]["content"][0]["audio"] == SECOND
+
+
 def test_a_call_without_a_call_id_gets_one(peer):
     """The server numbers a function call that has no call id."""
     peer.send(create({"type": "function_call", "name": "f", "arguments": "{}"}))

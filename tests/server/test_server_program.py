@@ -5,20 +5,25 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
-from tests.server.support import Peer
-from websockets.sync.client import connect
-
 from realtime_sync.errors import ConfigurationError
-from realtime_sync.server import serve
+from realtime_sync.server import _local, serve
+from tests.server.support import Peer
+from tests.support.waiting import wait_until
+from websockets.sync.client import connect
 
 PROGRAM = "from realtime_sync.server import serve; serve({})"
 
 
 def run(code, **options):
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [sys.executable, "-W", "error", "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )
 
 
@@ -34,6 +39,37 @@ def test_it_prints_its_url_and_stops_on_a_signal(number):
             os.kill(process.pid, number)
             output, errors = process.communicate(timeout=20)
         assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_it_serves_tls_in_this_process(tls, capsys):
+    """Called in the main thread, serving ends by SIGTERM, and the handler before it is back."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop():
+        wait_until(lambda: any(thread.name == "rts-server-accept" for thread in threading.enumerate()))
+        signal.raise_signal(signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    serve(port=0, tls_cert=tls.cert_file, tls_key=tls.key_file)
+    thread.join(10)
+    assert re.search(r"no model\) at https://127\.0\.0\.1:\d+/v1\n$", capsys.readouterr().out)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_signals_are_left_alone_in_other_threads():
+    """Called elsewhere, serving touches no signal handler."""
+    before = signal.getsignal(signal.SIGTERM)
+    found = []
+
+    def look():
+        with _local._stop_requests() as stop:
+            found.append((stop.empty(), signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join(10)
+    assert found == [(True, before)]
 
 
 def test_half_of_tls_is_refused(tls):

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from realtime_sync.server import Reply, ResponderRequest, answer_by_rules
 from realtime_sync.server._reply import TextPiece, pieces
 
@@ -49,6 +48,8 @@ def said(*texts, **options):
         (["1/0"], r"divided by zero"),
         (["9**9**9**9"], r"^You said"),
         (["(-8) ^ 0.5"], r"^You said"),
+        (["7 // 2"], r"^You said"),
+        (["10000^64" + " * 10000^64" * 20], r"^You said"),
         (["1 +* 2"], r"^You said"),
         (["((1)"], r"^You said"),
         (["2026"], r"^2026 is 2026\.$"),

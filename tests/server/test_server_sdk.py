@@ -58,9 +58,16 @@ def test_a_text_conversation(serve, sdk):
 
 def test_over_tls(serve, sdk, tls):
     """The SDK works over TLS."""
-    server = serve(tls=tls.server_context)
-    with sdk(server).realtime.connect(model="m", websocket_connection_options={"ssl": tls.client_context}) as connection:
-        say(connection, "say secure")
+    server = serve(tls=(tls.cert_file, tls.key_file))
+    with sdk(server).realtime.connect(
+        model="m", websocket_connection_options={"ssl": tls.client_context}
+    ) as connection:
+        assert connection.recv().type == "session.created"
+        content = [{"type": "input_text", "text": "say secure"}]
+        connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+        assert connection.recv().type == "conversation.item.added"
+        assert connection.recv().type == "conversation.item.done"
+        connection.response.create()
         assert answer(connection)[0] == "secure"
 
 

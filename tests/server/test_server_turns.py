@@ -3,10 +3,9 @@
 import threading
 
 import pytest
-from tests.server.support import text_of, user
-
 from realtime_sync.server import Reply
 from realtime_sync.server._reply import tokens
+from tests.server.support import text_of, user
 
 
 def types(events):

@@ -1,23 +1,23 @@
 """A raw WebSocket server for tests, which does exactly what its script says, wrong things included.
 
-    with Peer() as peer:                                # upgrades whoever connects
-        connection = connect(peer.url)
-        link = peer.link()                              # the server's end of it, for the test thread to drive
-        link.send("hello")                              # a text frame (bytes: a binary one)
-        assert link.read_frame().text == "hi"           # a client frame, unmasked
-        link.close(1000, "bye")                         # a close frame
-        link.drop()                                     # end of file; link.reset() for a reset
+with Peer() as peer:                                # upgrades whoever connects
+connection = connect(peer.url)
+link = peer.link()                              # the server's end of it, for the test thread to drive
+link.send("hello")                              # a text frame (bytes: a binary one)
+assert link.read_frame().text == "hi"           # a client frame, unmasked
+link.close(1000, "bye")                         # a close frame
+link.drop()                                     # end of file; link.reset() for a reset
 
-    Peer(script)            script(link) runs in a thread per connection instead of the upgrade; what it leaves
-                            open is then handed to `peer.link()`. `echo` is a script. A script that raises
-                            fails the test when the peer is closed, unless the connection was just gone.
-    Peer(tls=context)       speaks TLS; see the fixture `tls` in conftest.py
-    link.read_request()     the client's request head: .path, .headers (names in lower case), .raw
-    link.upgrade(…)         read the request and answer 101, or something odd
-    link.respond(404, …)    an ordinary HTTP response
-    link.write(bytes)       anything at all; `frame(…)` builds frames, also illegal ones
-    link.stall(seconds)     do nothing, until the peer is closed at the latest
-    link.read_eof()         read until the client's end; returns the bytes
+Peer(script)            script(link) runs in a thread per connection instead of the upgrade; what it leaves
+open is then handed to `peer.link()`. `echo` is a script. A script that raises
+fails the test when the peer is closed, unless the connection was just gone.
+Peer(tls=context)       speaks TLS; see the fixture `tls` in conftest.py
+link.read_request()     the client's request head: .path, .headers (names in lower case), .raw
+link.upgrade(…)         read the request and answer 101, or something odd
+link.respond(404, …)    an ordinary HTTP response
+link.write(bytes)       anything at all; `frame(…)` builds frames, also illegal ones
+link.stall(seconds)     do nothing, until the peer is closed at the latest
+link.read_eof()         read until the client's end; returns the bytes
 """
 
 from __future__ import annotations
@@ -32,7 +32,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-__all__ = ["BINARY", "CLOSE", "CONTINUATION", "PING", "PONG", "TEXT", "Frame", "Link", "Peer", "Request", "echo", "frame"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONTINUATION",
+    "PING",
+    "PONG",
+    "TEXT",
+    "Frame",
+    "Link",
+    "Peer",
+    "Request",
+    "echo",
+    "frame",
+]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -122,7 +135,7 @@ class Link:
     def accept_key(self) -> str:
         assert self.request is not None
         key = self.request.headers["sec-websocket-key"].encode()
-        return base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
+        return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
 
     def upgrade(self, *headers: str, accept: str | None = None, trailing: bytes = b"") -> None:
         """Read the request and answer 101 with extra header lines, and `trailing` bytes in the same write."""
@@ -295,7 +308,7 @@ class Peer:
         if self.errors:
             raise self.errors[0]
 
-    def __enter__(self) -> Peer:
+    def __enter__(self) -> Peer:  # noqa: PYI034  # Self is not in typing before 3.11
         return self
 
     def __exit__(self, *_: object) -> None:

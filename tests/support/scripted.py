@@ -39,7 +39,13 @@ class Peer:
 
     def error(self, event_id: str | None, code: str = "invalid_value", message: str = "no good") -> None:
         """Send an error that names one of the client's events."""
-        details = {"type": "invalid_request_error", "code": code, "message": message, "param": None, "event_id": event_id}
+        details = {
+            "type": "invalid_request_error",
+            "code": code,
+            "message": message,
+            "param": None,
+            "event_id": event_id,
+        }
         self.send("error", error=details)
 
     def answer(self, *pieces: str, response_id: str = "resp_1", echo: bool = True, finish: bool = True) -> dict:
@@ -55,7 +61,13 @@ class Peer:
         metadata = create.get("response", {}).get("metadata") if echo else None
         response = {"object": "realtime.response", "id": response_id, "metadata": metadata, "output": []}
         self.send("response.created", response={**response, "status": "in_progress"})
-        item = {"id": f"item_of_{response_id}", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+        item = {
+            "id": f"item_of_{response_id}",
+            "type": "message",
+            "role": "assistant",
+            "status": "in_progress",
+            "content": [],
+        }
         self.send("response.output_item.added", response_id=response_id, output_index=0, item=item)
         for piece in pieces:
             self.delta(piece, response_id)
@@ -73,11 +85,25 @@ class Peer:
             delta=piece,
         )
 
-    def finish(self, text: str = "", response_id: str = "resp_1", metadata=None, status: str = "completed", **details) -> None:
+    def finish(
+        self, text: str = "", response_id: str = "resp_1", metadata=None, status: str = "completed", **details
+    ) -> None:
         """Send the terminal event of a response."""
         content = [{"type": "output_text", "text": text}]
-        item = {"id": f"item_of_{response_id}", "type": "message", "role": "assistant", "status": "completed", "content": content}
-        response = {"object": "realtime.response", "id": response_id, "metadata": metadata, "status": status, "output": [item]}
+        item = {
+            "id": f"item_of_{response_id}",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": content,
+        }
+        response = {
+            "object": "realtime.response",
+            "id": response_id,
+            "metadata": metadata,
+            "status": status,
+            "output": [item],
+        }
         self.send("response.done", response={**response, **details})
 
     def close(self, code: int = 1000, reason: str = "") -> None:

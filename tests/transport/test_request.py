@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.transport._request import Request
@@ -80,7 +79,9 @@ def test_illegal_header_values(value):
         build(headers={"X": "y"}, user_agent=value)
 
 
-@pytest.mark.parametrize("name", ["Upgrade", "connection", "Sec-WebSocket-Key", "SEC-WEBSOCKET-EXTENSIONS", "Content-Length"])
+@pytest.mark.parametrize(
+    "name", ["Upgrade", "connection", "Sec-WebSocket-Key", "SEC-WEBSOCKET-EXTENSIONS", "Content-Length"]
+)
 def test_headers_of_the_upgrade_itself(name):
     """The upgrade's own headers cannot be set."""
     with pytest.raises(ConfigurationError, match=name):

@@ -10,9 +10,12 @@ import sys
 import attrs
 import pytest
 
+from realtime_sync.config import NOT_GIVEN
 from realtime_sync.errors import DecodeError, LocalProtocolError
 from realtime_sync.types import Event, UndecodableEvent, UnknownEvent, UnknownObject
 from realtime_sync.types import realtime as rt
+from realtime_sync.wire import parse_event
+from realtime_sync.wire._converter import structure_function
 
 DELTA = rt.ResponseTextDeltaEvent(event_id="e", response_id="r", item_id="i", delta="Hi")
 
@@ -60,6 +63,14 @@ def test_evolve_changes_a_field_and_keeps_the_rest() -> None:
     assert changed.item_id == "i"
 
 
+def test_what_came_can_be_taken_back_by_evolving() -> None:
+    """Evolving a decoded object can drop an unknown field, and what a client had set."""
+    event = parse_event('{"type":"error","error":{"code":"x"},"later":1}', "realtime")
+    assert attrs.evolve(event, extra=None).to_dict() == {"type": "error", "error": {"code": "x"}}
+    sent = structure_function(rt.ResponseCancelEvent)({"type": "response.cancel", "response_id": "r"}, None)
+    assert attrs.evolve(sent, response_id=NOT_GIVEN).to_dict() == {"type": "response.cancel"}
+
+
 def test_extra_is_empty_and_read_only_by_default() -> None:
     """Without unknown fields, extra is an empty mapping that cannot be changed."""
     assert DELTA.extra == {}
@@ -97,7 +108,9 @@ def test_equality_is_by_class_fields_and_extra() -> None:
 def test_events_with_free_form_maps_can_be_hashed() -> None:
     """A map in a field does not make an event unhashable."""
     response = rt.RealtimeResponse(id="r", metadata={"a": "b"})
-    assert hash(rt.ResponseDoneEvent(response=response, extra={"a": []})) == hash(rt.ResponseDoneEvent(response=response))
+    assert hash(rt.ResponseDoneEvent(response=response, extra={"a": []})) == hash(
+        rt.ResponseDoneEvent(response=response)
+    )
 
 
 def test_lists_become_tuples() -> None:

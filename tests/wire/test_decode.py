@@ -82,7 +82,15 @@ def test_deep_nesting_below_the_limit_of_python_is_kept(decode) -> None:
     assert decode(json.dumps(raw)).to_dict() == raw
 
 
-@pytest.mark.parametrize("raw", [{"type": "new"}, {"type": "", "a": None}, {"type": "response.output_text"}, {"type": "session.update", "session": {}}])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"type": "new"},
+        {"type": "", "a": None},
+        {"type": "response.output_text"},
+        {"type": "session.update", "session": {}},
+    ],
+)
 def test_an_unknown_type_becomes_an_unknown_event(decode, raw) -> None:
     """What the catalogue does not know, client events too, is kept whole and without an error."""
     event = decode(json.dumps(raw))
@@ -400,4 +408,4 @@ def test_event_names_are_those_of_the_server_and_of_the_beta() -> None:
 def test_there_is_no_registry_of_another_name() -> None:
     """A wrong registry is refused, with the right ones named."""
     with pytest.raises(ValueError, match="realtime"):
-        event_decoder("surreal")  # type: ignore[arg-type]
+        event_decoder("surreal")

@@ -18,7 +18,7 @@ from realtime_sync.types import realtime as rt
 from realtime_sync.types._base import KnownEvent, WireObject, layout_of
 from realtime_sync.wire import encode_event, event_decoder, event_names, parse_event, to_wire
 from realtime_sync.wire._converter import structure_function
-from realtime_sync.wire._structure import alternatives
+from realtime_sync.wire._structure import alternatives, is_class
 
 CLASSES = sorted(
     (each for each in vars(rt).values() if isinstance(each, type) and issubclass(each, WireObject)),
@@ -37,7 +37,9 @@ SCALARS = {
 }
 JSON = st.recursive(
     st.one_of(*SCALARS.values()),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELD_NAMES) | UNKNOWN_NAMES, inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELD_NAMES) | UNKNOWN_NAMES, inner, max_size=4)
+    ),
     max_leaves=12,
 )
 MAPS = st.dictionaries(st.text(max_size=5), JSON, max_size=3)
@@ -51,7 +53,7 @@ def exact(value) -> str:
 def json_of(annotation: Any) -> st.SearchStrategy[Any]:
     """Return the JSON values that fit an annotation. (A mapping beside classes is for those who construct.)"""
     kinds = alternatives(annotation)
-    if any(isinstance(each, type) and issubclass(each, WireObject) for each in kinds):
+    if any(is_class(each) for each in kinds):
         kinds = tuple(each for each in kinds if get_origin(each) is not Mapping)
     return st.one_of(*(json_of_one(each) for each in kinds))
 
@@ -152,7 +154,7 @@ def _sample(annotation: Any) -> Any:
         return (_sample(get_args(kind)[0]),)
     if get_origin(kind) is Mapping:
         return {"a": 1}
-    if isinstance(kind, type) and issubclass(kind, WireObject):
+    if is_class(kind):
         return construct(kind)
     return {str: "x", int: 1, float: 0.5, bool: True}[kind]
 

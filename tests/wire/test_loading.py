@@ -37,7 +37,9 @@ print(type(events[0]).__name__)
 
 def test_many_threads_may_use_the_catalogue_first() -> None:
     """Threads that decode the very first event at once all get the same, from the same classes."""
-    done = subprocess.run([sys.executable, "-W", "error", "-c", FIRST_USE_BY_MANY], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FIRST_USE_BY_MANY], check=True, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout.split() == ["ResponseDoneEvent"]
 
 

@@ -31,6 +31,8 @@ logger = logging.getLogger("realtime_sync.server")
 
 SESSION_SECONDS = 3600
 """The API's limit on a session, before scaling."""
+_MAX_DEPTH = 100
+"""Of a client event: far below where Python's own recursion limit would strike while it is copied or written."""
 _JOIN_SECONDS = 1.0
 
 
@@ -88,8 +90,6 @@ class RealtimeSession:
             self._handle(event)
         except Problem as problem:
             self._emit(problem.event(self._event_id))
-        except RecursionError:
-            self._emit(Problem("The event is nested too deeply.", code="invalid_json").event(self._event_id))
 
     def on_post(self, item: tuple[str, Piece]) -> None:
         """Take a piece of an answer; pieces of a response that is over are thrown away."""
@@ -146,6 +146,9 @@ class RealtimeSession:
         raise Problem(msg, code="invalid_json")
 
     def _handle(self, event: dict[str, Any]) -> None:
+        if _is_deeper(event, _MAX_DEPTH):
+            msg = f"The event is nested more than {_MAX_DEPTH} levels deep."
+            raise Problem(msg, code="invalid_json")
         event = checked_event(event)
         fault = self._backend.faults.take("received", event["type"])
         if fault is not None and fault.do == "reject":
@@ -317,6 +320,17 @@ class RealtimeSession:
 def _refuse_constant(name: str) -> None:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Tell whether objects and arrays are nested more than `limit` deep."""
+    level = [value]
+    for _ in range(limit + 1):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [child for each in containers for child in (each.values() if isinstance(each, dict) else each)]
+        if not level:
+            return False
+    return True
 
 
 def _rejected(fault: Fault) -> Problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from realtime_sync.server._problem import Problem, invalid
@@ -186,14 +185,9 @@ def default_session(session_id: str, model: str, expires_at: int | None) -> dict
 
 def merge(session: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return the session with the changes: present keys replace, absent ones keep, below `audio` field by field."""
-    merged = copy.deepcopy(session)
-    for key, value in changes.items():
-        if key == "audio":
-            for direction, fields in value.items():
-                merged["audio"][direction].update(fields)
-        else:
-            merged[key] = value
-    return merged
+    audio = changes.get("audio", {})
+    merged_audio = {direction: {**fields, **audio.get(direction, {})} for direction, fields in session["audio"].items()}
+    return {**session, **changes, "audio": merged_audio}
 
 
 def update(session: dict[str, Any], changes: Any) -> dict[str, Any]:

@@ -1,0 +1,393 @@
+"""The interface for the thread that reads: rounds, waking, pausing, liveness."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+
+import pytest
+from realtime_sync.errors import ClosedError, ClosedOK, ConnectionClosed, SendTimeout
+from realtime_sync.transport import connect
+from realtime_sync.transport._liveness import KeepAlive
+
+from tests.support.peer import BINARY, CLOSE, PING, PONG, TEXT, echo, frame
+from tests.support.waiting import run_in_thread, wait_until
+
+QUICK = {"close_timeout": 0.2}
+
+
+def serve(connection, *, read=True) -> None:
+    while True:
+        connection.service(None, read=read)
+
+
+@pytest.fixture(params=["poll", "select"])
+def either_poll(request, monkeypatch):
+    """Run with `select.poll`, and as on Windows: without it, and without eventfd."""
+    if request.param == "select":
+        monkeypatch.delattr(select, "poll")
+        monkeypatch.delattr(os, "eventfd", raising=False)
+    return request.param
+
+
+def test_rounds(make_peer, either_poll):
+    """service() returns what is complete, [] on time-out, and at last the end, every time."""
+    peer = make_peer()
+    connection = connect(peer.url, options=QUICK)
+    link = peer.link()
+    assert connection.service(0) == []
+    assert connection.service(0.01) == []
+    link.send("one", b"two")
+    got = []
+    while len(got) < 2:
+        got += connection.service(5)
+    assert got == ["one", b"two"]
+    link.write(frame(TEXT, b"", announce=5) + b"he")
+    assert connection.service(0.05) == []
+    link.write(b"llo")
+    assert connection.service(5) == ["hello"]
+    connection.send("back")
+    assert link.read_data().text == "back"
+    link.close(1000)
+    link.drop()
+    for _ in range(3):
+        with pytest.raises(ClosedOK):
+            connection.service(5)
+
+
+def test_a_round_is_bounded(peer):
+    """A round hands out about 256 KB even when more is there."""
+    with connect(peer.url, options=QUICK) as connection:
+        link = peer.link()
+        writing = run_in_thread(link.write, frame(BINARY, b"x" * 1000) * 4000)
+        sizes = []
+        while sum(sizes) < 4000:
+            sizes.append(len(connection.service(5)))
+        writing.result()
+        assert max(sizes) <= 525
+
+
+def test_wake(peer, either_poll):
+    """wake() ends the service() in progress, or the next one, once."""
+    with connect(peer.url, options=QUICK) as connection:
+        for read in (True, False):
+            connection.wake()
+            connection.wake()
+            assert connection.service(10, read=read) == []
+            began = time.monotonic()
+            assert connection.service(0.05, read=read) == []
+            assert time.monotonic() - began > 0.03
+            waiting = run_in_thread(connection.service, None, read=read)
+            wait_until(lambda: connection._role.holder is not None)
+            connection.wake()
+            assert waiting.result(5) == []
+    connection.wake()
+
+
+def test_wake_does_not_disturb_receive(peer):
+    """receive() goes on waiting when woken."""
+    with connect(peer.url, options=QUICK) as connection:
+        waiting = run_in_thread(connection.receive)
+        wait_until(lambda: connection._role.holder is not None)
+        connection.wake()
+        peer.link().send("message")
+        assert waiting.result() == "message"
+
+
+def test_paused(make_peer, either_poll):
+    """While paused nothing is read, pings are not answered, and writing goes on."""
+    peer = make_peer()
+    with connect(peer.url, options={**QUICK, "write_limit": None}) as connection:
+        link = peer.link()
+        link.write(frame(PING, b"?"))
+        link.send("waits")
+        connection.send(b"x" * 8_000_000)
+        reading = run_in_thread(link.read_frame)
+        wait_until(lambda: connection.service(0.01, read=False) or not connection.backlog)
+        assert len(reading.result().payload) == 8_000_000
+        assert connection.bytes_received == 0
+        assert connection.service(5) == ["waits"]
+        assert link.read_frame().opcode == PONG
+
+
+@pytest.mark.parametrize("how", ["reset", "drop"])
+def test_paused_and_hung_up(peer, how, either_poll):
+    """A peer that hangs up during a pause is no busy loop; on resuming its messages come first, then the end."""
+    connection = connect(peer.url, options=QUICK)
+    link = peer.link()
+    link.send("last words")
+    if how == "drop":
+        link.drop()
+    else:
+        wait_until(lambda: select.select([connection.fileno()], [], [], 0)[0])
+        link.reset()
+    began, cpu = time.monotonic(), time.thread_time()
+    while time.monotonic() - began < 0.2:
+        assert connection.service(0.2, read=False) == []
+    assert time.thread_time() - cpu < 0.1
+    if how == "drop":
+        assert connection.service(5) == ["last words"]
+    with pytest.raises(ClosedError):
+        serve(connection)
+
+
+def test_close_ends_a_pause(peer):
+    """A paused service() closes all the same."""
+    connection = connect(peer.url, options={"close_timeout": 5})
+    link = peer.link()
+    link.send("not read")
+
+    serving = run_in_thread(serve, connection, read=False)
+    wait_until(lambda: connection._role.holder is not None)
+    connection.start_close(4000)
+    assert link.read_frame().close_code == 4000
+    link.close(4000)
+    with pytest.raises(ClosedOK):
+        serving.result(5)
+
+
+# Liveness
+
+
+def test_silent_peer_is_noticed(peer):
+    """A server that answers no ping is lost after ping_interval and ping_timeout."""
+    connection = connect(peer.url, options={"ping_interval": 0.1, "ping_timeout": 0.3})
+    link = peer.link()
+    began = time.monotonic()
+    with pytest.raises(ClosedError) as caught:
+        connection.receive(10)
+    assert 0.3 < time.monotonic() - began < 2
+    assert caught.value.code == 1006
+    assert "ping" in caught.value.reason
+    assert link.read_frame().opcode == PING
+
+
+def test_any_byte_counts_as_life(peer):
+    """Bytes of a message that is not complete keep the connection alive, without any pong."""
+    with connect(peer.url, options={**QUICK, "ping_interval": 0.05, "ping_timeout": 0.3}) as connection:
+        link = peer.link()
+        dripping = run_in_thread(link.drip, frame(TEXT, b"x" * 20), 0.05)
+        assert connection.receive(10) == "x" * 20
+        dripping.result()
+
+
+def test_answered_pings(make_peer):
+    """A server that answers pings stays connected, however long it says nothing."""
+    peer = make_peer(echo)
+    with connect(peer.url, options={"ping_interval": 0.02, "ping_timeout": 0.3}) as connection:
+        began = time.monotonic()
+        while time.monotonic() - began < 0.8:
+            assert connection.service(0.2) == []
+        assert connection.bytes_received > 0
+
+
+def test_a_pause_stops_the_clock(peer):
+    """A pause longer than ping_timeout is no death, and no ping goes out during it."""
+    with connect(peer.url, options={**QUICK, "ping_interval": 0.1, "ping_timeout": 0.2}) as connection:
+        link = peer.link()
+        connection.service(0.15)
+        assert link.read_frame().opcode == PING
+        began = time.monotonic()
+        while time.monotonic() - began < 0.5:
+            assert connection.service(0.5, read=False) == []
+        connection.send("marker")
+        assert link.read_frame().opcode == TEXT
+        assert connection.service(0.05) == []
+        assert connection.is_open
+
+
+def test_a_process_that_slept_is_not_dead(peer):
+    """When nobody serviced for longer than ping_timeout, what had arrived meanwhile counts."""
+    with connect(peer.url, options={**QUICK, "ping_interval": 0.05, "ping_timeout": 0.1}) as connection:
+        link = peer.link()
+        connection.service(0.06)
+        assert link.read_frame().opcode == PING
+        link.write(frame(PONG))
+        threading.Event().wait(0.3)  # The process sleeps.
+        assert connection.service(0) == []
+        assert connection.is_open
+
+
+def test_schedule():
+    """The schedule: a ping an interval, death a time-out after the first unanswered one, any sign of life resets."""
+    alive = KeepAlive(20, 30, now=100)
+    assert alive.due() == 120
+    assert not alive.ping_is_due(119)
+    assert alive.ping_is_due(120)
+    assert alive.due() == 140
+    assert alive.ping_is_due(140)
+    assert alive.due() == 150
+    assert not alive.is_overdue(149)
+    assert alive.is_overdue(150)
+    alive.heard()
+    assert not alive.is_overdue(1000)
+    alive.restart(1000)
+    assert alive.due() == 1020
+    for interval, timeout in ((None, 30), (None, None)):
+        assert KeepAlive(interval, timeout, now=0).due() == float("inf")
+    forever = KeepAlive(20, None, now=0)
+    assert forever.ping_is_due(20)
+    assert not forever.is_overdue(10**9)
+
+
+def test_idle_buffer_is_given_back(peer):
+    """After a burst and a second of silence the receive buffer is small again."""
+    with connect(peer.url, options=QUICK) as connection:
+        peer.link().write(frame(BINARY, b"x" * 3_000_000))
+        assert len(connection.receive(10)) == 3_000_000
+        parser = connection._servicer._parser
+        assert parser.is_large()
+        assert connection.service(1.3) == []
+        assert not parser.is_large()
+
+
+def test_counters(make_peer):
+    """Bytes and messages are counted in both directions."""
+    with connect(make_peer(echo).url) as connection:
+        connection.send("12345")
+        assert connection.receive(5) == "12345"
+        assert (connection.messages_sent, connection.messages_received) == (1, 1)
+        assert (connection.bytes_sent, connection.bytes_received) == (11, 7)
+
+
+# Signals, in the main thread, which runs the tests
+
+
+def test_closing_from_a_signal_handler(peer):
+    """start_close() in a signal handler ends the service() that it interrupts."""
+    connection = connect(peer.url, options=QUICK)
+    old = signal.signal(signal.SIGALRM, lambda *_: connection.start_close(4000))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(ClosedOK) as caught:
+            serve(connection)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert caught.value.code == 4000
+
+
+def test_close_under_its_own_receive(peer):
+    """close() in a signal handler that interrupts this very thread's receive() does not deadlock."""
+    connection = connect(peer.url, options=QUICK)
+    old = signal.signal(signal.SIGALRM, lambda *_: connection.close(4000))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        began = time.monotonic()
+        with pytest.raises(ClosedOK):
+            connection.receive(10)
+        assert time.monotonic() - began < 1.5
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert peer.link().read_frame().opcode == CLOSE
+
+
+class Interrupted(BaseException):
+    """What the timer's handler raises."""
+
+
+def interrupts(call, times, period=0.0005):
+    """Run `call` over and over under a timer that raises at random points; return how often it raised."""
+
+    def handler(*_):
+        raise Interrupted
+
+    old = signal.signal(signal.SIGALRM, handler)
+    count = 0
+    try:
+        for number in range(times):
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, period + (number % 37) * 0.00001)
+                    while True:
+                        call()
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except Interrupted:
+                count += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    return count
+
+
+def test_interrupted_receive(peer):
+    """An interrupt ends a receive() that waits, 400 times, and nothing is lost or left locked."""
+    with connect(peer.url, options=QUICK) as connection:
+        assert interrupts(lambda: connection.receive(10), 400) == 400
+        link = peer.link()
+        link.send("still", "there")
+        assert run_in_thread(connection.receive, 5).result() == "still"
+        assert connection.receive(5) == "there"
+
+
+def test_interrupted_senders_that_wait(peer):
+    """An interrupt ends a send() that waits for room, a flush() and a wait for the reading role, and nothing stays."""
+    with connect(peer.url, options={**QUICK, "write_limit": (1000, 100)}) as connection:
+        link = peer.link()
+        while True:  # Until the kernels on both sides are full.
+            try:
+                connection.send(b"x" * 1_000_000, timeout=0.3)
+            except SendTimeout:
+                break
+        assert interrupts(lambda: connection.send("y"), 200) == 200
+        assert interrupts(lambda: connection.flush(10), 200) == 200
+        reading = run_in_thread(connection.receive)
+        wait_until(lambda: connection._role.holder is not None)
+        assert interrupts(lambda: connection.receive(10), 200) == 200
+        assert not connection._writer._waiting
+        assert not connection._role._waiting
+        link.send("done")
+        assert reading.result() == "done"
+        assert connection.is_open
+
+
+def test_interrupts_while_sending(peer):
+    """An interrupt in the middle of sending never tears the stream: whole frames, in order, none twice."""
+    received = []
+
+    def read(link):
+        while (got := link.read_frame()).opcode != CLOSE:
+            received.append(int(got.payload))
+
+    sent = [0]
+
+    def send():
+        connection.send(b"%0250d" % sent[0])
+        sent[0] += 1
+
+    with connect(peer.url, options=QUICK) as connection:
+        reading = run_in_thread(read, peer.link())
+        assert interrupts(send, 400) == 400
+        connection.send(b"%0250d" % -1)
+        assert connection.is_open
+    reading.result()
+    assert received[-1] == -1
+    # A message whose send() was interrupted may or may not be out: the test sends the same number again.
+    assert sorted(received[:-1]) == received[:-1]
+    assert set(received) == {*range(sent[0]), -1} or set(received) == {*range(sent[0] + 1), -1}
+
+
+def test_interrupts_while_receiving(make_peer):
+    """An interrupt while bytes are moving leaves the connection usable or ends it cleanly; it never tears messages."""
+
+    def script(link):
+        link.upgrade()
+        number = 0
+        while True:
+            link.send(f"{number:0250d}")
+            number += 1
+
+    connection = connect(make_peer(script).url)
+    seen = []
+    with contextlib.suppress(ConnectionClosed):
+        interrupts(lambda: seen.append(int(connection.receive(10))), 100)
+    assert connection.is_open or "interrupted" in connection.close_reason
+    assert len(seen) > 10
+    assert seen == sorted(set(seen))
+    connection.abort()
