@@ -298,8 +298,9 @@ def print_header(title: str, options: Mapping[str, Any]) -> None:
     print("options: " + ", ".join(f"{name} {value}" for name, value in options.items()))
     print("versions: " + ", ".join(_versions()))
     print(f"machine: {platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs")
-    load = os.getloadavg()[0]
-    print(f"load of the last minute: {load:.2f}{BUSY if load > BUSY_LOAD else ''}")
+    if hasattr(os, "getloadavg"):  # Windows has none.
+        load = os.getloadavg()[0]
+        print(f"load of the last minute: {load:.2f}{BUSY if load > BUSY_LOAD else ''}")
     print(flush=True)
 
 
@@ -335,4 +336,5 @@ def times(values: Sequence[float], base: Sequence[float] | None) -> float | None
 
 def print_verdict(budget: str, measured: str, *, met: bool | None) -> None:
     """Say whether a budget is met. None: the measurement does not count."""
-    print(f"{ {True: 'met', False: 'MISSED', None: 'void'}[met]:6}  {budget}: {measured}", flush=True)
+    verdict = {True: "met", False: "MISSED", None: "void"}[met]
+    print(f"{verdict:6}  {budget}: {measured}", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field, frozen
@@ -68,6 +69,7 @@ class TurnBuilder:
     """The terminal event has been taken into account."""
     _response_id: str | None = field(init=False, default=None)
     _response: Any = field(init=False, default=None)
+    _status: Any = field(init=False, default=None)
     _text: list[str] = field(init=False, factory=list)
     _transcript: list[str] = field(init=False, factory=list)
     _items: dict[str, Any] = field(init=False, factory=dict)
@@ -76,7 +78,10 @@ class TurnBuilder:
         """Take one event of the turn into account."""
         kind = event.type
         if isinstance(event, UnknownEvent):
-            self.final = self.final or kind == "response.done"
+            if kind == "response.done":  # It did not fit its class; the turn is over all the same.
+                self.final = True
+                response = event.raw.get("response")
+                self._status = response.get("status") if isinstance(response, Mapping) else None
             return
         if kind in TEXT_DELTAS:
             self._text.append(event.delta)
@@ -87,6 +92,7 @@ class TurnBuilder:
         elif kind in ("response.created", "response.done"):
             self._response = event.response
             self._response_id = event.response.id or self._response_id
+            self._status = event.response.status
             self.final = kind == "response.done"
 
     def turn(self, timings: Timings) -> Turn:
@@ -97,7 +103,7 @@ class TurnBuilder:
         output = getattr(response, "output", None) if self.final else None
         return Turn(
             id=self._response_id,
-            status=getattr(response, "status", None),
+            status=self._status,
             text="".join(self._text) or _text_of(output or ()),
             transcript="".join(self._transcript),
             items=tuple(output or self._items.values()),

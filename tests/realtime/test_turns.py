@@ -73,6 +73,16 @@ def test_a_peer_that_echoes_no_metadata_and_sends_no_deltas(connect):
     assert asked.result().text == "whole"
 
 
+def test_a_terminal_event_that_does_not_fit_still_ends_the_turn(connect):
+    """response.done with nonsense inside arrives as UnknownEvent; the status is still told."""
+    rt, peer = connect()
+    asked = run_in_thread(rt.ask, "x")
+    peer.answer("text", finish=False)
+    peer.send("response.done", response={"id": "resp_1", "status": "completed", "output": "nonsense"})
+    turn = asked.result()
+    assert (turn.text, turn.status) == ("text", "completed")
+
+
 def test_stream_gives_events_then_the_turn(connect):
     """Iterating and turn() share the events: what was iterated over is in the turn too."""
     rt, peer = connect()

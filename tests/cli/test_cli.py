@@ -1,0 +1,110 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from realtime_sync import cli
+
+
+def run(*arguments, **kwargs):
+    return subprocess.run(
+        [sys.executable, "-m", "realtime_sync", *arguments], capture_output=True, text=True, timeout=60, check=False, **kwargs
+    )
+
+
+def test_demo_with_the_users_own_words():
+    """Each argument is a turn; the answers are streamed, and a table ends it."""
+    done = run("demo", "My name is Grace.", "What is my name?", stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("bot>") == 2
+    assert "Grace" in done.stdout.split("What is my name?")[1]
+    assert "no model in it" in done.stdout
+    table = done.stdout[done.stdout.index("first token") :].splitlines()
+    assert len(table) == 3
+    assert all(" ms" in line and " B" in line for line in table[1:])
+
+
+def test_demo_takes_lines_from_standard_input():
+    """One turn a line."""
+    done = run("demo", input="Hello\n\nCount to 3\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("you>") == 2
+
+
+def test_demo_without_input_plays_a_script():
+    """So that the first command of the README shows something."""
+    done = run("demo", stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("bot>") >= 3
+
+
+def test_demo_against_a_named_server(capsys):
+    """--base-url talks to any server."""
+    from realtime_sync.server import LocalServer
+
+    with LocalServer() as server:
+        assert cli.main(["demo", "--base-url", server.base_url, "Hello"]) == 0
+    assert "bot>" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "needle"),
+    [
+        (["demo", "--real", "hi"], 2, "OPENAI_API_KEY"),
+        (["demo", "--base-url", "nonsense", "hi"], 2, "base URL"),
+        (["demo", "--base-url", "http://127.0.0.1:9/v1", "hi"], 1, "ConnectError"),
+        (["serve", "--tls-cert", "x.pem"], 2, "--tls-key"),
+    ],
+)
+def test_failures_are_one_line_and_an_exit_code(arguments, code, needle, capsys):
+    """2 for what the user can set right, 1 for what failed."""
+    assert cli.main(arguments) == code
+    error = capsys.readouterr().err
+    assert needle in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command", "extra"), [("demo", "demo"), ("serve", "server")])
+def test_a_missing_extra_is_one_line_that_names_it(command, extra, monkeypatch, capsys):
+    """Exit code 2, and what to install."""
+    for name in [each for each in sys.modules if each.startswith("realtime_sync.server")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "flask", None)
+    monkeypatch.setitem(sys.modules, "werkzeug", None)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hi\n"))
+    assert cli.main([command]) == 2
+    error = capsys.readouterr().err
+    assert f"realtime-sync[{extra}]" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["demo", "--help"], ["serve", "--help"]])
+def test_help_and_version(arguments, capsys):
+    """They need nothing but the core."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 0
+    assert "realtime-sync" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_runs_until_it_is_told_to_stop(number):
+    """It says where it is, serves a session, and ends cleanly."""
+    from realtime_sync import Client
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "realtime_sync", "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        line = process.stdout.readline()
+        url = next(word for word in line.split() if word.startswith("http"))
+        with Client(base_url=url, api_key="k").realtime.connect(model="m", modalities=["text"]) as rt:
+            assert rt.ask("Hello!").text
+        process.send_signal(number)
+        assert process.wait(15) in (0, 130, -number)
+        assert "Traceback" not in process.stderr.read()
