@@ -15,7 +15,8 @@ __all__ = ["RealtimeApi"]
 
 _VAD_MAY_START = frozenset({"input_audio_buffer.speech_stopped", "input_audio_buffer.timeout_triggered"})
 
-_TRACKED = frozenset({"session.created", "session.updated", "response.created", "response.done", "error"}) | _VAD_MAY_START
+_SESSION = frozenset({"session.created", "session.updated"})
+_TRACKED = frozenset({"response.created", "response.done", "error"}) | _SESSION | _VAD_MAY_START
 
 
 @define(eq=False)
@@ -52,7 +53,7 @@ class RealtimeApi:
     def owner_locked(self, entry: Entry) -> EventQueue | Any | None:
         event = entry[1]
         kind = event.type
-        if kind in ("session.created", "session.updated"):
+        if kind in _SESSION:
             self.effective = getattr(event, "session", None) or self.effective
         elif kind in _VAD_MAY_START:
             self.book.vad_starting = self._vad_creates_responses()

@@ -143,7 +143,7 @@ class Acknowledgements:
                 line.in_doubt = True
 
     def withdraw(self, event_id: str) -> None:
-        """Stop waiting for an answer, if it has not come. In a line, a tombstone stays that swallows the late answer."""
+        """Stop waiting for an answer that has not come. In a line, a tombstone stays that swallows it if it does."""
         pending = self._by_event_id.get(event_id)
         if pending is None or pending.done:
             return

@@ -326,8 +326,7 @@ class Core:
     def seen(self, number: int) -> None:
         """Note that the calling thread was given event `number`."""
         local = self._local
-        if number > local.position:
-            local.position = number
+        local.position = max(local.position, number)
 
     def since_locked(self, position: int) -> list[Entry]:
         """Return the recent events after a position.

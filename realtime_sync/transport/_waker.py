@@ -20,18 +20,22 @@ class Waker:
     is taken. A ring is remembered until `drain`.
     """
 
-    __slots__ = ("_ends", "_tenancy", "fd")
+    __slots__ = ("_ends", "_eventfd", "_tenancy", "fd")
 
     def __init__(self) -> None:
+        self._eventfd: list[int] = []
         self._ends: tuple[socket.socket, ...] = ()
         if hasattr(os, "eventfd"):
-            self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            # From the system call into the list in one built-in call: an interrupt cannot lose the descriptor.
+            self._eventfd.extend(map(os.eventfd, (0,), (os.EFD_CLOEXEC | os.EFD_NONBLOCK,)))
+            self.fd = self._eventfd[0]
         else:
             self._ends = socket.socketpair()
             for end in self._ends:
                 end.settimeout(0)
             self.fd = self._ends[0].fileno()
-        self._tenancy = self._occupy()
+        # Nothing of ours in it: a cycle would leave the descriptor to the garbage collector.
+        self._tenancy = Tenancy(functools.partial(_close, self._eventfd, self._ends))
 
     def wake(self) -> None:
         """Make the descriptor readable."""
@@ -39,10 +43,10 @@ class Waker:
         try:
             if not self._tenancy.enter(token):
                 return
-            if not self._ends:
-                os.eventfd_write(self.fd, 1)
-            else:
+            if self._ends:
                 self._ends[1].send(b"\0")
+            else:
+                os.eventfd_write(self.fd, 1)
         except BlockingIOError:
             pass  # Full of rings already: it is readable.
         finally:
@@ -55,10 +59,10 @@ class Waker:
         try:
             if not self._tenancy.enter(token):
                 return
-            if not self._ends:
-                os.eventfd_read(self.fd)
-            else:
+            if self._ends:
                 self._ends[0].recv(4096)
+            else:
+                os.eventfd_read(self.fd)
         except BlockingIOError:
             pass  # Nobody rang.
         finally:
@@ -73,17 +77,12 @@ class Waker:
         """Close the descriptors of a forked child without asking who uses them: those threads are not here."""
         self._tenancy.evict()
 
-    def _occupy(self) -> Tenancy:
-        # Nothing of ours in it: a cycle would leave the descriptor to the garbage collector.
-        return Tenancy(functools.partial(_release, self.fd, self._ends))
-
     def __del__(self) -> None:
-        if hasattr(self, "_tenancy"):
-            self._tenancy.retire()
+        _close(self._eventfd, self._ends)
 
 
-def _release(fd: int, ends: tuple[socket.socket, ...]) -> None:
-    if not ends:
-        os.close(fd)
+def _close(eventfd: list[int], ends: tuple[socket.socket, ...]) -> None:
+    """Close what is not closed yet; out of the list and closed in one built-in call."""
+    list(map(os.close, map(list.pop, [eventfd] * len(eventfd))))
     for end in ends:
         end.close()

@@ -14,7 +14,12 @@ from realtime_sync import cli
 
 def run(*arguments, **kwargs):
     return subprocess.run(
-        [sys.executable, "-m", "realtime_sync", *arguments], capture_output=True, text=True, timeout=60, check=False, **kwargs
+        [sys.executable, "-m", "realtime_sync", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **kwargs,
     )
 
 
@@ -99,7 +104,10 @@ def test_serve_runs_until_it_is_told_to_stop(number):
     from realtime_sync import Client
 
     with subprocess.Popen(
-        [sys.executable, "-m", "realtime_sync", "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "realtime_sync", "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         line = process.stdout.readline()
         url = next(word for word in line.split() if word.startswith("http"))

@@ -92,11 +92,9 @@ def test_websocket_base_url_replaces_base_url(make_peer):
 
 
 def test_session_is_sent_at_once_and_awaited(scripted):
-    """connect returns after session.updated, with the effective session known and its events in the mailbox."""
+    """Connect returns after session.updated, with the effective session known and its events in the mailbox."""
     client = Client(base_url=scripted.base_url, api_key="k")
-    connecting = run_in_thread(
-        client.realtime.connect, model="m", session={"instructions": "hi"}, modalities=["text"]
-    )
+    connecting = run_in_thread(client.realtime.connect, model="m", session={"instructions": "hi"}, modalities=["text"])
     peer = scripted.accept()
     peer.send("session.created", session=SESSION)
     sent = peer.receive("session.update")
@@ -154,7 +152,16 @@ def test_arguments_that_cannot_work_are_told_before_dialling(arguments, needle):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "api.openai.com/v1", "ftp://host/v1", "https://", "http://[::1", "http://host:99999/v1", "https://u:p@host/v1"]
+    "url",
+    [
+        "",
+        "api.openai.com/v1",
+        "ftp://host/v1",
+        "https://",
+        "http://[::1",
+        "http://host:99999/v1",
+        "https://u:p@host/v1",
+    ],
 )
 def test_a_wrong_base_url(url):
     """A base URL that is none is a ConfigurationError, without repeating what may be secret."""
@@ -185,7 +192,14 @@ def test_a_key_is_never_sent_in_the_clear_to_another_machine():
 
 @pytest.mark.parametrize(
     ("status", "cls"),
-    [(401, AuthenticationError), (404, NotFoundError), (429, RateLimitError), (503, InternalServerError), (302, HandshakeRejected), (426, HandshakeRejected)],
+    [
+        (401, AuthenticationError),
+        (404, NotFoundError),
+        (429, RateLimitError),
+        (503, InternalServerError),
+        (302, HandshakeRejected),
+        (426, HandshakeRejected),
+    ],
 )
 def test_a_refused_upgrade_has_the_class_of_its_status(make_peer, status, cls):
     """With code, message, request id and Retry-After; a redirect is a refusal, not followed."""
@@ -257,10 +271,21 @@ def test_credentials_are_in_no_repr_and_no_log(make_peer, caplog):
     """Not in reprs of client, options, session or core, and not in any log record."""
     peer = make_peer()
     with caplog.at_level(logging.DEBUG):
-        client = Client(base_url=base_url(peer) + "?api-key=sk-query", api_key="sk-secret", default_headers={"X": "sk-header"})
-        options = ConnectionOptions(headers={"X-Key": "sk-option"}, subprotocols=["realtime", "openai-insecure-api-key.sk-sub"])
+        client = Client(
+            base_url=base_url(peer) + "?api-key=sk-query", api_key="sk-secret", default_headers={"X": "sk-header"}
+        )
+        options = ConnectionOptions(
+            headers={"X-Key": "sk-option"}, subprotocols=["realtime", "openai-insecure-api-key.sk-sub"]
+        )
         with client.realtime.connect(model="m", options={"headers": {"X-Key": "sk-option"}}) as rt:
-            texts = [repr(client), repr(client.endpoint), repr(options), repr(rt), repr(rt._core), repr(rt._core.connection)]
+            texts = [
+                repr(client),
+                repr(client.endpoint),
+                repr(options),
+                repr(rt),
+                repr(rt._core),
+                repr(rt._core.connection),
+            ]
             peer.link().drop()
     assert "sk-" not in "".join(texts) + caplog.text
 

@@ -108,7 +108,9 @@ def test_the_drawing_of_the_error_tree_is_right():
     for name, base in drawn.items():
         cls = getattr(errors, name)
         assert cls.__bases__[0].__name__ == (base or "Exception"), name
-        assert ("TimeoutError" in next(line for line in errors.__doc__.splitlines() if re.search(rf"\b{name}\b", line))) == issubclass(cls, TimeoutError)
+        assert (
+            "TimeoutError" in next(line for line in errors.__doc__.splitlines() if re.search(rf"\b{name}\b", line))
+        ) == issubclass(cls, TimeoutError)
     public = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
     assert set(drawn) == public
 
@@ -133,13 +135,15 @@ def test_the_readme_code_runs():
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:
-        done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+        done = subprocess.run(
+            [sys.executable, "-c", block], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+        )
         assert done.returncode == 0, done.stderr
         assert "Ada" in done.stdout
 
 
 def test_the_readme_commands():
-    """"Run it" and "Test it" have exactly one fenced sh block each."""
+    """ "Run it" and "Test it" have exactly one fenced sh block each."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for heading in ("Run it", "Test it"):
         section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
@@ -154,7 +158,12 @@ def test_the_readme_commands():
 def test_the_examples_run(example, arguments, needle):
     """With the local server, without a key."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / example), *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+        [sys.executable, str(ROOT / "examples" / example), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     assert needle in done.stdout

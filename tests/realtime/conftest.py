@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.scripted import ScriptedServer
 
 from realtime_sync import Client
+from tests.support.scripted import ScriptedServer
 
 
 @pytest.fixture

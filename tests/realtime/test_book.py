@@ -6,6 +6,7 @@ import threading
 from types import SimpleNamespace as Event
 
 import pytest
+
 from realtime_sync.realtime import _book as module
 from realtime_sync.realtime._book import REFUSED, Phase, TurnBook, TurnState
 from realtime_sync.realtime._rules import TOKEN_KEY

@@ -43,7 +43,7 @@ def test_callbacks_run_in_order_on_one_thread_of_their_own(connect):
 def test_handlers_given_to_connect_see_the_first_event(connect):
     """They are registered before the first read, and hear of the opening."""
     opened, everything = Recorder(), Recorder()
-    rt, peer = connect(handlers={"open": opened, "*": everything})
+    _, peer = connect(handlers={"open": opened, "*": everything})
     peer.send("session.created", session=SESSION)
     wait_until(lambda: everything.events)
     assert everything.events[0].type == "session.created"
@@ -226,7 +226,7 @@ def test_close_handlers_run_last_and_once(connect):
     rt, peer = connect()
     seen = []
     rt.on("*", lambda event: seen.append(event.delta))
-    rt.on("close", lambda event: seen.append(event))
+    rt.on("close", seen.append)
     for n in range(20):
         peer.delta(str(n))
     peer.close(1001, "going away")

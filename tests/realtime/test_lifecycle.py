@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -103,9 +104,13 @@ def test_close_while_a_sender_is_blocked(open_session):
 def test_send_times_out_without_progress(open_session):
     """A peer that takes nothing for send_timeout: SendTimeout, nothing of the message sent, session usable for reading."""
     rt, link = open_session(write_limit=50_000, send_timeout=0.3)
-    with pytest.raises(SendTimeout) as caught:
+
+    def flood():
         while True:
             rt.send({"type": "x", "pad": "y" * 20_000})
+
+    with pytest.raises(SendTimeout) as caught:
+        flood()
     assert caught.value.replay_safe
     link.send(json.dumps(DELTA))
     assert rt.receive(timeout=10).type == DELTA["type"]
@@ -237,7 +242,7 @@ def run_script(body: str, *arguments: str, timeout: float = 30, **kwargs) -> sub
         text=True,
         timeout=timeout,
         check=False,
-        cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        cwd=Path(__file__).parents[2],
         **kwargs,
     )
 

@@ -33,7 +33,9 @@ def test_send_adds_an_event_id_and_returns_it(connect):
     assert [peer.receive()["event_id"] for _ in range(4)] == [*ids, "mine"]
 
 
-@pytest.mark.parametrize("event", [{"no": "type"}, {"type": 5}, {"type": "x", "value": object()}, {"type": "x", "n": float("nan")}])
+@pytest.mark.parametrize(
+    "event", [{"no": "type"}, {"type": 5}, {"type": "x", "value": object()}, {"type": "x", "n": float("nan")}]
+)
 def test_an_event_that_cannot_be_sent_is_refused_before_the_wire(connect, event):
     """A bad event raises LocalProtocolError, sends nothing and leaves the session usable."""
     rt, peer = connect()
@@ -87,8 +89,7 @@ def test_events_limits_the_gap(connect):
     peer.delta("a")
     seen = []
     with pytest.raises(ReceiveTimeout):
-        for event in rt.events(timeout=0.2):
-            seen.append(event.delta)
+        seen.extend(event.delta for event in rt.events(timeout=0.2))
     peer.delta("b")
     assert seen == ["a"]
     assert next(iter(rt.events(timeout=10))).delta == "b"
@@ -252,8 +253,7 @@ def test_a_slow_subscriber_fails_alone(connect):
         peer.delta(str(n))
         received.append(rt.receive(timeout=10).delta)
     with pytest.raises(SlowConsumer):
-        while True:
-            slow.get(timeout=10)
+        list(slow)
     assert received == [str(n) for n in range(20)]
     assert rt.stats.subscriptions_dropped > 0
 
@@ -278,7 +278,14 @@ def test_unknown_and_undecodable_events_arrive(connect, caplog):
         peer.send_text(b'{"type": "brand.new"}')
         peer.send("response.output_text.delta", delta=None)
         events = [rt.receive(timeout=10) for _ in range(6)]
-    assert [type(event) for event in events] == [UnknownEvent, UnknownEvent, UndecodableEvent, UndecodableEvent, UnknownEvent, UnknownEvent]
+    assert [type(event) for event in events] == [
+        UnknownEvent,
+        UnknownEvent,
+        UndecodableEvent,
+        UndecodableEvent,
+        UnknownEvent,
+        UnknownEvent,
+    ]
     assert events[2].raw == "{not json"
     assert events[5].error is not None
     assert (rt.stats.unknown_events, rt.stats.undecodable_events) == (4, 2)
@@ -317,9 +324,8 @@ def test_bad_arguments_are_told(connect):
 
 def test_use_after_close(connect):
     """Everything that needs the connection raises ClosedOK at once; closing again is harmless."""
-    rt, peer = connect()
-    closing = run_in_thread(rt.close)
-    closing.result()
+    rt, _ = connect()
+    run_in_thread(rt.close).result()
     for call in (
         lambda: rt.send({"type": "x"}),
         rt.receive,

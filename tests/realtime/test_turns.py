@@ -147,7 +147,9 @@ def test_a_failed_response_raises_with_the_turn(connect):
     asked = run_in_thread(rt.ask, "hello")
     create = peer.answer("half", finish=False)
     error = {"type": "server_error", "code": "boom", "message": "it broke"}
-    peer.finish(status="failed", metadata=create["response"]["metadata"], status_details={"type": "failed", "error": error})
+    peer.finish(
+        status="failed", metadata=create["response"]["metadata"], status_details={"type": "failed", "error": error}
+    )
     with pytest.raises(ResponseFailed, match="it broke") as caught:
         asked.result()
     assert caught.value.turn.text == "half"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from websockets.sync.client import connect
+
 from realtime_sync.server import LocalServer
 from tests.server.support import Peer
-from websockets.sync.client import connect
 
 
 @pytest.fixture

@@ -8,14 +8,15 @@ import threading
 from typing import ClassVar
 
 import pytest
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
 from realtime_sync.errors import ConfigurationError, ReceiveTimeout
 from realtime_sync.errors import ConnectionClosed as ServerClosed
 from realtime_sync.server import Fault, LocalServer, ResponderRequest, _channel, _journal, _listener, _local
 from realtime_sync.server._generation import Generation
 from tests.server.support import UPGRADE, read_to_the_end, text_of, user
 from tests.support.waiting import wait_until
-from websockets.protocol import State
-from websockets.server import ServerProtocol
 
 
 def files(tls):

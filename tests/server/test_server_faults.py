@@ -4,11 +4,12 @@ import socket
 import threading
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.sync.client import connect
+
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.server import Fault, Faults
 from tests.server.support import UPGRADE, read_to_the_end, text_of
-from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
-from websockets.sync.client import connect
 
 DELTA = "response.output_text.delta"
 

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+
 from tests.server.support import user
 
 PNG = "data:image/png;base64,iVBORw0KGgo="

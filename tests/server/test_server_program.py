@@ -8,11 +8,12 @@ import sys
 import threading
 
 import pytest
+from websockets.sync.client import connect
+
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.server import _local, serve
 from tests.server.support import Peer
 from tests.support.waiting import wait_until
-from websockets.sync.client import connect
 
 PROGRAM = "from realtime_sync.server import serve; serve({})"
 

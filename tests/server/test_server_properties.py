@@ -4,6 +4,7 @@ import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from realtime_sync.server._backend import Backend
 from realtime_sync.server._faults import Faults
 from realtime_sync.server._journal import Handshake

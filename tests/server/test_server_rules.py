@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from realtime_sync.server import Reply, ResponderRequest, answer_by_rules
 from realtime_sync.server._reply import TextPiece, pieces
 

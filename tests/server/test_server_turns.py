@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from realtime_sync.server import Reply
 from realtime_sync.server._reply import tokens
 from tests.server.support import text_of, user

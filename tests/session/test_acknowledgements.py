@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace as Event
 
 import pytest
+
 from realtime_sync.errors import AcknowledgementUnknown, ClosedError, ServerError
 from realtime_sync.session import _acknowledgements as module
 from realtime_sync.session._acknowledgements import Acknowledgements, Rule

@@ -7,6 +7,7 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from realtime_sync.errors import ClosedOK, SlowConsumer
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._mailbox import UNATTENDED_MAX_BYTES, Mailbox

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._observers import ObserverIndex, Pattern, Registration
 from realtime_sync.session._queue import EventQueue

@@ -8,6 +8,7 @@ import time
 import warnings
 
 import pytest
+
 from realtime_sync.errors import (
     ClosedError,
     ClosedOK,
@@ -18,7 +19,6 @@ from realtime_sync.errors import (
 )
 from realtime_sync.transport import connect
 from realtime_sync.transport._closing import TRANSITIONS, Closing, Phase, Step
-
 from tests.support.peer import BINARY, CLOSE, CONTINUATION, PING, TEXT, echo, frame
 from tests.support.waiting import run_in_thread, wait_until
 

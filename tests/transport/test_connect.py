@@ -14,6 +14,7 @@ import time
 
 import pytest
 import websocket
+
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import (
     AuthenticationError,
@@ -26,7 +27,6 @@ from realtime_sync.errors import (
     RateLimitError,
 )
 from realtime_sync.transport import _tls, connect
-
 from tests.support.peer import TEXT, Peer, echo, frame
 from tests.support.waiting import run_in_thread
 

@@ -10,9 +10,9 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from realtime_sync.transport import _masking
 from realtime_sync.transport._frames import Control, FrameParser, Opcode, build_close, build_frame
-
 from tests.support.peer import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
 BROKEN_CHARACTER = "ä€😀".encode()[:-2]

@@ -11,6 +11,7 @@ import socket
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._outbox import Outbox
 from realtime_sync.transport._poll import BROKEN, READ, WRITE, Poller

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.transport._request import Request
@@ -150,3 +151,9 @@ def test_redacting():
     """A credential that a server repeats is taken out, with or without its scheme."""
     request = build(headers={"Authorization": f"Bearer {SECRET}"})
     assert SECRET not in request.redact(f"wrong key {SECRET} in Bearer {SECRET}")
+
+
+def test_impossible_international_name():
+    """A name that IDNA cannot express is refused."""
+    with pytest.raises(ConfigurationError, match="host name"):
+        build("wss://ü" + "x" * 80 + ".example/")

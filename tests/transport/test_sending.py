@@ -8,9 +8,9 @@ import threading
 import time
 
 import pytest
+
 from realtime_sync.errors import ClosedError, ClosedOK, ConnectionClosed, LocalProtocolError, SendTimeout
 from realtime_sync.transport import connect
-
 from tests.support.peer import BINARY, PING, PONG, TEXT, echo, frame
 from tests.support.waiting import run_in_thread, wait_until
 

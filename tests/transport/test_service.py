@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import select
 import signal
 import threading
 import time
 
 import pytest
-from realtime_sync.errors import ClosedError, ClosedOK, ConnectionClosed, SendTimeout
+
+from realtime_sync.errors import ClosedError, ClosedOK, ConnectionClosed, ReceiveTimeout, SendTimeout
 from realtime_sync.transport import connect
 from realtime_sync.transport._liveness import KeepAlive
-
 from tests.support.peer import BINARY, CLOSE, PING, PONG, TEXT, echo, frame
 from tests.support.waiting import run_in_thread, wait_until
 
@@ -288,31 +289,44 @@ def test_close_under_its_own_receive(peer):
 
 
 class Interrupted(BaseException):
-    """What the timer's handler raises."""
+    """What the signal handler raises."""
 
 
-def interrupts(call, times, period=0.0005):
-    """Run `call` over and over under a timer that raises at random points; return how often it raised."""
+def interrupts(call, times):
+    """Run `call` over and over in the main thread while signals raise at random points; return how often they did."""
+    armed, main, kicks = [False], threading.get_ident(), queue.SimpleQueue()
 
     def handler(*_):
-        raise Interrupted
+        if armed[0]:
+            armed[0] = False
+            raise Interrupted
 
-    old = signal.signal(signal.SIGALRM, handler)
+    def kick():
+        never = threading.Event()
+        for number in range(times):
+            kicks.get()
+            never.wait(0.0003 + (number % 37) * 0.00001)
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    # Not the timer that pytest-timeout uses.
+    old = signal.signal(signal.SIGUSR1, handler)
+    kicking = run_in_thread(kick)
     count = 0
     try:
-        for number in range(times):
+        for _ in range(times):
             try:
-                try:
-                    signal.setitimer(signal.ITIMER_REAL, period + (number % 37) * 0.00001)
-                    while True:
-                        call()
-                finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
+                armed[0] = True
+                kicks.put(None)
+                while True:
+                    call()
             except Interrupted:
                 count += 1
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+        armed[0] = False
+        for _ in range(times - count):
+            kicks.put(None)
+        kicking.result()
+        signal.signal(signal.SIGUSR1, old)
     return count
 
 
@@ -391,3 +405,62 @@ def test_interrupts_while_receiving(make_peer):
     assert len(seen) > 10
     assert seen == sorted(set(seen))
     connection.abort()
+
+
+def test_receive_many(peer):
+    """receive_many() hands out all that is there, in order, and times out like receive()."""
+    with connect(peer.url, options=QUICK) as connection:
+        link = peer.link()
+        with pytest.raises(ReceiveTimeout):
+            connection.receive_many(0.01)
+        link.write(b"".join(frame(TEXT, b"%d" % number) for number in range(100)))
+        assert connection.receive(5) == "0"
+        got = []
+        while len(got) < 99:
+            got += connection.receive_many(5)
+        assert got == [str(number) for number in range(1, 100)]
+
+
+def test_service_after_receive(peer):
+    """service() hands out first what receive() had left over."""
+    with connect(peer.url, options=QUICK) as connection:
+        peer.link().write(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(TEXT, b"three"))
+        assert connection.receive(5) == "one"
+        assert connection.service(5) == ["two", "three"]
+
+
+def test_service_waits_its_turn(peer):
+    """A second thread in service() waits for the first, within its own time-out."""
+    with connect(peer.url, options=QUICK) as connection:
+        first = run_in_thread(connection.service, None)
+        wait_until(lambda: connection._role.holder is not None)
+        assert connection.service(0.05) == []
+        with pytest.raises(ReceiveTimeout):
+            connection.receive(0.05)
+        peer.link().send("for the first")
+        assert first.result() == ["for the first"]
+
+
+def test_interrupts_over_tls(make_peer, tls):
+    """Over TLS, too, an interrupt leaves the connection usable, or ends it cleanly if it came inside a write."""
+    received = []
+
+    def read(link):
+        link.upgrade()
+        while (got := link.read_frame()).opcode != CLOSE:
+            received.append(int(got.payload))
+
+    connection = connect(make_peer(read, tls=tls.server_context).url, options={**QUICK, "ca_file": tls.ca_file})
+    sent = [0]
+
+    def send():
+        connection.send(b"%0250d" % sent[0])
+        sent[0] += 1
+
+    with contextlib.suppress(ConnectionClosed):
+        interrupts(send, 100)
+    was_open = connection.is_open
+    connection.close()
+    assert was_open or connection.close_code == 1006
+    wait_until(lambda: len(received) >= sent[0] or not was_open)
+    assert received == sorted(received)

@@ -10,11 +10,11 @@ import textwrap
 import threading
 
 import pytest
+
 from realtime_sync.errors import ConnectionClosed, ForkedError
 from realtime_sync.transport import connect
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._role import Role
-
 from tests.support.peer import CLOSE, Link, echo
 from tests.support.waiting import run_in_thread, wait_until
 
