@@ -143,7 +143,7 @@ def test_the_readme_code_runs():
 
 
 def test_the_readme_commands():
-    """ "Run it" and "Test it" have exactly one fenced sh block each."""
+    """The sections "Run it" and "Test it" have exactly one fenced sh block each."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for heading in ("Run it", "Test it"):
         section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
