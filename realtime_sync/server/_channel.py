@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
-from websockets.frames import OP_BINARY, OP_CONT, OP_TEXT, Frame
+from websockets.frames import Frame, Opcode
 from websockets.protocol import SEND_EOF, State
 
 from realtime_sync.server._faults import Fault
@@ -131,7 +131,7 @@ class Channel:
         """Queue one text message, or what the fault makes of it; does nothing when the connection is ending."""
         # A lone surrogate, which JSON can carry in, has no UTF-8: it goes out as a question mark.
         payload = text.encode(errors="replace")
-        frame = b"" if fault is None else Frame(OP_TEXT, payload).serialize(mask=False)
+        frame = b"" if fault is None else Frame(Opcode.TEXT, payload).serialize(mask=False)
         if self.is_open and (fault is None or self.commit(fault, frame)):
             self._protocol.send_text(payload)
             self._collect()
@@ -266,7 +266,7 @@ class Channel:
         for frame in self._protocol.events_received():
             if not self.is_open:
                 return
-            if isinstance(frame, Frame) and frame.opcode in {OP_TEXT, OP_BINARY, OP_CONT}:
+            if isinstance(frame, Frame) and frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
                 self._parts.append(bytes(frame.data))
                 if frame.fin:
                     data, self._parts = b"".join(self._parts), []

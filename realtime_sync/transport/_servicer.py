@@ -251,6 +251,9 @@ class Servicer:
             self.ending = self.ending or Ending(1006, "aborted by this side", "local")
             self._finish(Step.END)
         elif self.requests and self._closing.phase is Phase.OPEN:
+            if self._writer.broken is not None:  # No close frame can go out, so no answer will come.
+                self._fail_sending()
+                return
             request = self.requests[0]
             ending = Ending(request.code, request.reason, "local")
             self._end_with(ending, Step.LOCAL_CLOSE, request.code, request.reason)
@@ -269,13 +272,18 @@ class Servicer:
         if self._close_deadline.passed():
             self._finish(Step.END)
         elif self._writer.broken is not None and not self._more and not self._paused:
-            self._lose(f"sending failed: {self._writer.broken}", self._writer.broken)
+            self._fail_sending()
         elif overdue and self._keepalive.is_overdue(now) and not self._more:
             # A read after the deadline found nothing either: it was not this process that slept.
             self._lose("the server did not answer a ping in time")
         elif self._is_open() and self._keepalive.ping_is_due(now):
             self._writer.outbox.control(build_frame(Opcode.PING, b""))
             self._writer.pump()
+
+    def _fail_sending(self) -> None:
+        broken = self._writer.broken
+        self.ending = self.ending or Ending(1006, f"sending failed: {broken!r}", "lost", broken)
+        self._finish(Step.END)
 
     def _lose(self, reason: str, cause: BaseException | None = None) -> None:
         """End without a handshake, for a cause of its own unless there is one already."""

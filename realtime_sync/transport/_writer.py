@@ -119,7 +119,7 @@ class Writer:
 
     def broken_error(self) -> ClosedError:
         """Return what a sender gets after `fail`."""
-        error = ClosedError(code=1006, reason=f"sending failed: {self.broken}", closed_by="lost")
+        error = ClosedError(code=1006, reason=f"sending failed: {self.broken!r}", closed_by="lost")
         error.__cause__ = self.broken
         return error
 

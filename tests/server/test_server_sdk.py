@@ -3,8 +3,9 @@
 import threading
 
 import pytest
-from openai import AuthenticationError, OpenAI
 from websockets.exceptions import InvalidStatus
+
+openai = pytest.importorskip("openai", reason="the official SDK is not installed: pip install 'openai[realtime]'")
 
 TEXT = {"type": "realtime", "output_modalities": ["text"]}
 
@@ -15,7 +16,7 @@ def sdk(serve):
     clients = []
 
     def make(server, **options):
-        client = OpenAI(base_url=server.base_url, api_key="x", max_retries=0, **options)
+        client = openai.OpenAI(base_url=server.base_url, api_key="x", max_retries=0, **options)
         clients.append(client)
         return client
 
@@ -119,7 +120,7 @@ def test_a_wrong_key(serve, sdk):
     with pytest.raises(InvalidStatus) as refused:
         client.realtime.connect(model="m").enter()
     assert refused.value.response.status_code == 401
-    with pytest.raises(AuthenticationError, match="API key"):
+    with pytest.raises(openai.AuthenticationError, match="API key"):
         client.models.list()
 
 

@@ -140,13 +140,13 @@ class ScriptedServer:
 
     def close(self) -> None:
         """End everything."""
-        self._server.shutdown()
         for peer in self._peers:
             peer.done.set()
             try:
                 peer.drop()
             except (OSError, ConnectionClosed):
                 continue
+        self._server.shutdown()
         self._thread.join()
         for peer in self._peers:
             peer.connection.recv_events_thread.join(10)
