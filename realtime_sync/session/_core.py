@@ -253,7 +253,7 @@ class Core:
         """
         self.check()
         connection = self.connection
-        outgoing = connection.prepare(json.dumps(data))
+        outgoing = connection.prepare(json.write(data))
         while True:
             with self.lock:
                 if self.ended is not None:

@@ -94,38 +94,46 @@ class EventQueue:
             StopIteration: the queue ended in order.
             RealtimeSyncError: what the queue ended with.
         """
-        with self._lock:
-            if self.entries:
-                return self._pop_locked()
         while True:
-            waiter = Waiter()
-            finished = False
-            # The waiter is made before and withdrawn after everything else: an interrupt anywhere in between
-            # leaves no dead waiter behind to swallow somebody's wake-up.
-            try:
-                with self._lock:
-                    if self.entries:
-                        return self._pop_locked()
-                    if self._end is not None:
-                        raise self._end() or StopIteration
-                    if deadline.expired():
-                        raise Empty
+            with self._lock:
+                if self.entries:
+                    return self._pop_locked()
+                if self._end is not None:
+                    raise self._end() or StopIteration
+                if deadline.expired():
+                    raise Empty
+            self._wait(deadline)
+
+    def _wait(self, deadline: Deadline) -> None:
+        """Wait until there may be something to take."""
+        waiter = Waiter()
+        finished = False
+        # The waiter is made before and withdrawn after everything else: an interrupt anywhere in between
+        # leaves no dead waiter behind to swallow somebody's wake-up.
+        try:
+            with self._lock:
+                waiting = not self.entries and self._end is None
+                if waiting:
                     self._waiters.append(waiter)
+            if waiting:
                 if self.counts_as_wait:
                     self._flow.begin_wait(waiter)
-                waiter.wait(deadline.remaining())
+                finished = waiter.wait(deadline.remaining())
+            else:
                 finished = True
-            finally:
-                if self.counts_as_wait:
-                    self._flow.end_wait(waiter)
-                self._withdraw(waiter, interrupted=not finished)
+        finally:
+            if self.counts_as_wait:
+                self._flow.end_wait(waiter)
+            if not finished:  # Whoever woke it has taken it out of the line.
+                self._withdraw(waiter)
 
-    def _withdraw(self, waiter: Waiter, *, interrupted: bool) -> None:
+    def _withdraw(self, waiter: Waiter) -> None:
+        """Leave the line after a time-out or an interrupt."""
         with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-            elif interrupted and self.entries and self._waiters:
-                # It was woken for an entry that it will not take: the wake-up passes to the next waiter.
+            elif self.entries and self._waiters:
+                # It was woken for an entry that it may not take: the wake-up passes to the next waiter.
                 self._waiters.popleft().wake()
 
     def _pop_locked(self) -> Entry:

@@ -106,7 +106,7 @@ class Reader:
         core = self._core
         with core.lock:
             try:
-                if not core.connection.offer(core.connection.prepare(json.dumps(data))):
+                if not core.connection.offer(core.connection.prepare(json.write(data))):
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
@@ -159,7 +159,7 @@ class Reader:
         if (
             core.observers.empty
             and not core.api.has_routes_locked()
-            and not any(entry[1].type in special for entry in entries)
+            and (entries[0][1].type not in special if len(entries) == 1 else not any(e[1].type in special for e in entries))
         ):
             core.mailbox.extend_locked(entries, size)
             return

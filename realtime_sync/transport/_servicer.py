@@ -97,11 +97,14 @@ class Servicer:
 
     def error(self) -> ConnectionClosed | None:
         """Return what ends the connection, once it is closing or closed. For any thread."""
-        if self.ending is not None:
-            return self.ending.error()
+        ending = self.ending or self._asked_for()
+        return None if ending is None else ending.error()
+
+    def _asked_for(self) -> Ending | None:
+        """Return the ending that this side asked for, if it did."""
         if self.requests:
-            return Ending(self.requests[0].code, self.requests[0].reason, "local").error()
-        return Ending(1006, "aborted by this side", "local").error() if self.aborted else None
+            return Ending(self.requests[0].code, self.requests[0].reason, "local")
+        return Ending(1006, "aborted by this side", "local") if self.aborted else None
 
     def run(self, deadline: Deadline, *, read: bool) -> list[str | bytes]:
         """Go on until there are messages, a wake-up, or the deadline; return [] for the last two.
@@ -248,7 +251,7 @@ class Servicer:
 
     def _begin_close(self) -> None:
         if self.aborted and not self.gone:
-            self.ending = self.ending or Ending(1006, "aborted by this side", "local")
+            self.ending = self.ending or self._asked_for()
             self._finish(Step.END)
         elif self.requests and self._closing.phase is Phase.OPEN:
             if self._writer.broken is not None:  # No close frame can go out, so no answer will come.
@@ -287,13 +290,7 @@ class Servicer:
 
     def _lose(self, reason: str, cause: BaseException | None = None) -> None:
         """End without a handshake, for a cause of its own unless there is one already."""
-        if self.ending is None:
-            requested = self.requests[0] if self.requests else None
-            self.ending = (
-                Ending(1006, reason, "lost", cause)
-                if requested is None
-                else Ending(requested.code, requested.reason, "local")
-            )
+        self.ending = self.ending or self._asked_for() or Ending(1006, reason, "lost", cause)
         self._finish(Step.END)
 
     def _finish(self, step: Step) -> None:

@@ -35,7 +35,7 @@ def encode_event(event: Event | Mapping[str, Any]) -> str:
     Raises:
         LocalProtocolError: for a value that cannot be sent; the message names its place.
     """
-    return json.dumps(to_wire(event))
+    return json.write(to_wire(event))
 
 
 def to_wire(event: Event | Mapping[str, Any]) -> dict[str, Any]:
@@ -73,6 +73,9 @@ def _object(value: Any, path: _Path) -> dict[str, Any]:
         rules = {}
     raw: dict[str, Any] = {}
     for name, each in items:
+        if not rules and each.__class__ is str and name.__class__ is str:
+            raw[name] = each  # Most of what is sent; the rest of the loop costs ten times as much.
+            continue
         if not isinstance(name, str):
             raise _error(path, "names that are strings", name)
         inner = (*path, name)
