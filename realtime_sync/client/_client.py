@@ -59,7 +59,7 @@ class Client:
         Raises:
             ConfigurationError: a value cannot work.
         """
-        self.endpoint = Endpoint.from_environment(
+        endpoint = Endpoint.from_environment(
             api_key=api_key,
             base_url=base_url,
             websocket_base_url=websocket_base_url,
@@ -68,11 +68,60 @@ class Client:
             headers=default_headers,
             query=default_query,
         )
+        self._set_up(endpoint, timeout, options)
+
+    def _set_up(
+        self,
+        endpoint: Endpoint,
+        timeout: float | None | NotGiven,
+        options: ConnectionOptions | Mapping[str, Any] | None,
+    ) -> None:
+        self.endpoint = endpoint
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
         self._lock = threading.Lock()
         self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
         self._closed = False
+
+    @classmethod
+    def azure(
+        cls,
+        *,
+        endpoint: str,
+        deployment: str,
+        api_key: str | Callable[[], str] | None = None,
+        token_provider: Callable[[], str] | None = None,
+        api_version: str | None = None,
+        timeout: float | None | NotGiven = NOT_GIVEN,
+        default_headers: Mapping[str, str] | None = None,
+        default_query: Mapping[str, Any] | None = None,
+        options: ConnectionOptions | Mapping[str, Any] | None = None,
+    ) -> Client:
+        """Make a client for an Azure OpenAI resource.
+
+        Args:
+            endpoint: e.g. ``https://my-resource.openai.azure.com``.
+            deployment: the name of the deployment; used where a call names no model.
+            api_key: the resource's key, or a function that returns one.
+            token_provider: a function that returns an Entra token, called for every connection, instead of a key.
+            api_version: of the preview API, e.g. "2025-04-01-preview". None: the v1 API, which has no versions.
+            timeout, default_headers, default_query, options: as for `Client`.
+
+        Raises:
+            ConfigurationError: not exactly one of `api_key` and `token_provider`, or a value that cannot work.
+        """
+        client = cls.__new__(cls)
+        resource = Endpoint.azure(
+            endpoint=endpoint,
+            deployment=deployment,
+            api_key=api_key,
+            token_provider=token_provider,
+            api_version=api_version,
+            headers=default_headers,
+            query=default_query,
+        )
+        client._set_up(resource, timeout, options)  # noqa: SLF001  (a second constructor)
+        return client
 
     def __repr__(self) -> str:
         return f"Client(base_url={self.endpoint.public_base_url!r})"

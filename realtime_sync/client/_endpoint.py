@@ -15,8 +15,10 @@ from realtime_sync.errors import ConfigurationError
 
 __all__ = ["Endpoint"]
 
+AUTHORIZATION = "Authorization"
+USER_AGENT = f"realtime_sync/{__version__}"
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-OFFICIAL_DOMAINS = ("openai.com", "openai.azure.com")
+KEYED_DOMAINS = ("openai.com", "openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com")
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -29,12 +31,18 @@ class Endpoint:
         base_url: of the HTTP API, e.g. ``https://api.openai.com/v1``; its query parameters are kept.
         websocket_base_url: of the WebSocket API, if it differs.
         api_key: the key, or a function that returns one and is called again for every connection. None: no key.
+        key_header: "Authorization" (the key goes after "Bearer") or another header that holds the key alone.
+        model_parameter: what the model's query parameter is called.
+        default_model: the model if a call names none.
         headers, query: added to every request.
     """
 
     base_url: str = field(repr=False)  # its query may hold a key
     websocket_base_url: str | None = field(default=None, repr=False)
     api_key: str | Callable[[], str] | None = field(default=None, repr=False)
+    key_header: str = AUTHORIZATION
+    model_parameter: str = "model"
+    default_model: str | None = None
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     query: Mapping[str, Any] = field(factory=dict, repr=False)
 
@@ -51,7 +59,7 @@ class Endpoint:
         query: Mapping[str, Any] | None,
     ) -> Endpoint:
         """Fill what is None from OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_ORG_ID and OPENAI_PROJECT_ID."""
-        merged = {"User-Agent": f"realtime_sync/{__version__}"}
+        merged = {"User-Agent": USER_AGENT}
         organization = organization or os.environ.get("OPENAI_ORG_ID")
         project = project or os.environ.get("OPENAI_PROJECT_ID")
         if organization:
@@ -64,6 +72,40 @@ class Endpoint:
             api_key=api_key if api_key is not None else os.environ.get("OPENAI_API_KEY") or None,
             headers=merge_headers(merged, headers or {}),
             query=dict(query or {}),
+        )
+
+    @classmethod
+    def azure(
+        cls,
+        *,
+        endpoint: str,
+        deployment: str,
+        api_key: str | Callable[[], str] | None,
+        token_provider: Callable[[], str] | None,
+        api_version: str | None,
+        headers: Mapping[str, str] | None,
+        query: Mapping[str, Any] | None,
+    ) -> Endpoint:
+        """Return an Azure OpenAI resource as an endpoint.
+
+        Without `api_version` the v1 API (`/openai/v1/realtime?model=DEPLOYMENT`), with it the preview API
+        (`/openai/realtime?api-version=…&deployment=DEPLOYMENT`). Source: Azure OpenAI documentation, November 2026.
+
+        Raises:
+            ConfigurationError: not exactly one of `api_key` and `token_provider`.
+        """
+        if (api_key is None) == (token_provider is None):
+            msg = "Azure needs exactly one of api_key and token_provider"
+            raise ConfigurationError(msg)
+        preview = api_version is not None
+        return cls(
+            base_url=endpoint.rstrip("/") + ("/openai" if preview else "/openai/v1"),
+            api_key=api_key if token_provider is None else token_provider,
+            key_header="api-key" if token_provider is None else AUTHORIZATION,
+            model_parameter="deployment" if preview else "model",
+            default_model=deployment,
+            headers=merge_headers({"User-Agent": USER_AGENT}, headers or {}),
+            query={**({"api-version": api_version} if preview else {}), **(query or {})},
         )
 
     @property
@@ -105,8 +147,8 @@ class Endpoint:
         headers = dict(self.headers)
         given = {name.lower() for name in (*headers, *extra)}
         key = self.current_key()
-        if key and "authorization" not in given:
-            headers["Authorization"] = f"Bearer {key}"
+        if key and self.key_header.lower() not in given:
+            headers[self.key_header] = f"Bearer {key}" if self.key_header == AUTHORIZATION else key
         elif not key and not given & {"authorization", "api-key"} and _needs_key(url):
             msg = "no API key: set OPENAI_API_KEY or pass api_key= to Client"
             raise ConfigurationError(msg)
@@ -127,7 +169,7 @@ class Endpoint:
 
 def _needs_key(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    return any(host == domain or host.endswith("." + domain) for domain in OFFICIAL_DOMAINS)
+    return any(host == domain or host.endswith("." + domain) for domain in KEYED_DOMAINS)
 
 
 def merge_headers(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from realtime_sync.client._endpoint import Endpoint
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of
@@ -42,7 +43,8 @@ class RealtimeResource:
         """Dial, and return the open session. ``with`` on it only closes.
 
         Args:
-            model: the model of a new session. Exactly one of `model`, `call_id` and `intent` is needed.
+            model: the model of a new session (on Azure left out: the deployment). Exactly one of `model`, `call_id` and
+                `intent` is needed.
             session: the configuration to send at once (a session class or a dict; `type` is filled in). The call
                 then returns after session.updated, and an error about it closes the session and is raised.
             call_id: control a running WebRTC or SIP call instead.
@@ -67,7 +69,7 @@ class RealtimeResource:
         given = ConnectionOptions.of(options if options is not None else websocket_connection_options)
         merged = given.over(client.options)
         config = _session_config(session, modalities, intent)
-        query = _query(model, call_id, intent)
+        query = _query(model, call_id, intent, client.endpoint)
         url = client.endpoint.websocket_url("/realtime", {**query, **(extra_query or {})})
         headers = client.endpoint.request_headers(url, extra_headers or {})
         api = RealtimeApi()
@@ -94,12 +96,16 @@ def _give_up(core: Core, opened: RealtimeSession) -> None:
         opened.close()
 
 
-def _query(model: str | None, call_id: str | None, intent: str | None) -> dict[str, str]:
+def _query(model: str | None, call_id: str | None, intent: str | None, endpoint: Endpoint) -> dict[str, str]:
+    if model is None and call_id is None and intent is None:
+        model = endpoint.default_model
     given = {name: value for name, value in (("model", model), ("call_id", call_id), ("intent", intent)) if value}
     if len(given) != 1:
         what = "none" if not given else " and ".join(given)
         msg = f"connect needs exactly one of model, call_id and intent; {what} was given"
         raise ConfigurationError(msg)
+    if model:
+        return {endpoint.model_parameter: model}
     return given
 
 

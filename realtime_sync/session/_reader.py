@@ -159,7 +159,11 @@ class Reader:
         if (
             core.observers.empty
             and not core.api.has_routes_locked()
-            and (entries[0][1].type not in special if len(entries) == 1 else not any(e[1].type in special for e in entries))
+            and (
+                entries[0][1].type not in special
+                if len(entries) == 1
+                else not any(e[1].type in special for e in entries)
+            )
         ):
             core.mailbox.extend_locked(entries, size)
             return

@@ -80,6 +80,38 @@ def test_settings_come_from_the_environment(make_peer, monkeypatch):
         link.drop()
 
 
+@pytest.mark.parametrize(
+    ("settings", "path", "header"),
+    [
+        ({"api_key": "az-key"}, "/openai/v1/realtime?model=my-deployment", ("api-key", "az-key")),
+        ({"token_provider": lambda: "tok"}, "/openai/v1/realtime?model=my-deployment", ("authorization", "Bearer tok")),
+        (
+            {"api_key": lambda: "az-key", "api_version": "2025-04-01-preview"},
+            "/openai/realtime?api-version=2025-04-01-preview&deployment=my-deployment",
+            ("api-key", "az-key"),
+        ),
+    ],
+    ids=["v1 key", "v1 token", "preview"],
+)
+def test_azure(make_peer, settings, path, header):
+    """URL, query and key header as Azure wants them; no Bearer header beside an Azure key."""
+    peer = make_peer()
+    client = Client.azure(endpoint=f"http://127.0.0.1:{peer.port}/", deployment="my-deployment", **settings)
+    with client.realtime.connect():
+        link = peer.link()
+        assert link.request.path == path
+        assert link.request.headers[header[0]] == header[1]
+        assert ("authorization" in link.request.headers) == (header[0] == "authorization")
+        link.drop()
+
+
+@pytest.mark.parametrize("settings", [{}, {"api_key": "k", "token_provider": lambda: "t"}])
+def test_azure_needs_one_credential(settings):
+    """Neither or both is a mistake that is told."""
+    with pytest.raises(ConfigurationError, match="exactly one"):
+        Client.azure(endpoint="https://x.openai.azure.com", deployment="d", **settings)
+
+
 def test_websocket_base_url_replaces_base_url(make_peer):
     """The WebSocket API may live elsewhere."""
     peer = make_peer()
