@@ -9,14 +9,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from attrs import field, frozen
 
-from realtime_sync._version import __version__
 from realtime_sync.config import NotGiven
 from realtime_sync.errors import ConfigurationError
 
 __all__ = ["Endpoint"]
 
 AUTHORIZATION = "Authorization"
-USER_AGENT = f"realtime_sync/{__version__}"
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 KEYED_DOMAINS = ("openai.com", "openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com")
 
@@ -59,7 +57,7 @@ class Endpoint:
         query: Mapping[str, Any] | None,
     ) -> Endpoint:
         """Fill what is None from OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_ORG_ID and OPENAI_PROJECT_ID."""
-        merged = {"User-Agent": USER_AGENT}
+        merged = {}
         organization = organization or os.environ.get("OPENAI_ORG_ID")
         project = project or os.environ.get("OPENAI_PROJECT_ID")
         if organization:
@@ -104,7 +102,7 @@ class Endpoint:
             key_header="api-key" if token_provider is None else AUTHORIZATION,
             model_parameter="deployment" if preview else "model",
             default_model=deployment,
-            headers=merge_headers({"User-Agent": USER_AGENT}, headers or {}),
+            headers=dict(headers or {}),
             query={**({"api-version": api_version} if preview else {}), **(query or {})},
         )
 

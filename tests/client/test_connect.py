@@ -59,7 +59,7 @@ def test_the_request_carries_key_ids_query_and_headers(make_peer):
         assert request.headers["openai-project"] == "proj"
         assert request.headers["x-one"] == "client"
         assert request.headers["x-two"] == "call"
-        assert request.headers["user-agent"].startswith("realtime_sync/")
+        assert request.headers["user-agent"].startswith("realtime-sync/")
         assert "openai-beta" not in request.headers
         link.drop()
 
@@ -297,6 +297,16 @@ def test_connect_options_lie_over_the_clients(make_peer):
         assert rt._core.options.ping_interval == 20.0
         assert rt._core.options.max_queue == (10, 2)
         peer.link().drop()
+
+
+def test_the_user_agent_can_be_replaced(make_peer):
+    """By the option, or by a header."""
+    peer = make_peer()
+    for settings in ({"options": {"user_agent": "mine/1"}}, {"extra_headers": {"user-agent": "mine/1"}}):
+        with Client(base_url=base_url(peer), api_key="k").realtime.connect(model="m", **settings):
+            link = peer.link()
+            assert link.request.headers["user-agent"] == "mine/1"
+            link.drop()
 
 
 def test_credentials_are_in_no_repr_and_no_log(make_peer, caplog):
