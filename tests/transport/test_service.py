@@ -306,7 +306,10 @@ def interrupts(call, times):
         for number in range(times):
             kicks.get()
             never.wait(0.0003 + (number % 37) * 0.00001)
-            signal.pthread_kill(main, signal.SIGUSR1)
+            # Again and again: CPython misses a signal that comes just before a system call blocks.
+            while armed[0]:
+                signal.pthread_kill(main, signal.SIGUSR1)
+                never.wait(0.02)
 
     # Not the timer that pytest-timeout uses.
     old = signal.signal(signal.SIGUSR1, handler)
