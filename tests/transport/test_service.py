@@ -309,7 +309,7 @@ def interrupts(call, times):
             # Again and again: CPython misses a signal that comes just before a system call blocks.
             while armed[0]:
                 signal.pthread_kill(main, signal.SIGUSR1)
-                never.wait(0.02)
+                never.wait(0.001)
 
     # Not the timer that pytest-timeout uses.
     old = signal.signal(signal.SIGUSR1, handler)
