@@ -75,7 +75,7 @@ def test_server_closes(peer, code, echoed, kind):
     error = ended(connection)
     assert isinstance(error, kind)
     assert (error.code, error.reason, error.closed_by) == (code or 1005, "why" if code else "", "remote")
-    assert pickle.loads(pickle.dumps(error)).code == error.code  # noqa: S301  # our own bytes
+    assert pickle.loads(pickle.dumps(error)).code == error.code  # our own bytes
 
 
 def test_server_closes_and_never_ends_tcp(peer):

@@ -158,7 +158,7 @@ def test_api_error(make_peer):
     assert SECRET not in repr(error.__dict__)
     assert "set-cookie" not in error.headers
     assert error.__suppress_context__
-    assert pickle.loads(pickle.dumps(error)).status == 401  # noqa: S301  # our own bytes
+    assert pickle.loads(pickle.dumps(error)).status == 401  # our own bytes
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_repr_shows_what_is_set_but_no_audio() -> None:
     assert "QUJD" not in repr(rt.InputAudioBufferAppendEvent(audio="QUJD"))
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda event: pickle.loads(pickle.dumps(event))])  # noqa: S301
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda event: pickle.loads(pickle.dumps(event))])
 def test_events_can_be_copied(copied) -> None:
     """A copy, however made, is equal and goes out the same way."""
     for event in (DELTA, rt.ResponseCancelEvent(extra={"a": 1}), UnknownEvent("x", {"type": "x"})):
