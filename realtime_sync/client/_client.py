@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._endpoint import Endpoint, seconds
 from realtime_sync.client._realtime import RealtimeResource
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven
 from realtime_sync.errors import LocalProtocolError
+from realtime_sync.session import ClosesOnExit
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from realtime_sync.session import Session
 
 __all__ = ["Client"]
@@ -23,7 +21,7 @@ __all__ = ["Client"]
 DEFAULT_TIMEOUT = 600.0
 
 
-class Client:
+class Client(ClosesOnExit):
     """A server, a key, and default options; the start of everything.
 
     A context manager: leaving it closes the sessions it made that are still open. Making one does no I/O and needs
@@ -156,11 +154,3 @@ class Client:
             session.start_close()
         for session in sessions:
             session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

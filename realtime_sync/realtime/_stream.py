@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from realtime_sync.errors import (
     ConnectionClosed,
@@ -18,11 +17,8 @@ from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._book import REFUSED, Phase, TurnState
 from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
-from realtime_sync.session import Core, Deadline, Empty, EventQueue, server_error
+from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, EventQueue, server_error
 from realtime_sync.types import UnknownEvent
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["TurnStream", "Turns", "start_turn"]
 
@@ -30,7 +26,7 @@ MAX_METADATA = 16
 RETRY_SECONDS = 1.0
 
 
-class TurnStream:
+class TurnStream(ClosesOnExit):
     """One running turn. Iterate over its events, or over `text()`; `turn()` blocks for the rest and gives the result.
 
     A context manager: leaving it early cancels the response, and nobody sees the rest. Dropped, it does the same.
@@ -176,14 +172,6 @@ class TurnStream:
             return
         with core.lock:
             self._api.book.abandon(self._state)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         """Leave on the reader: a finalizer may run on a thread that holds the session's lock."""

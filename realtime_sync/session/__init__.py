@@ -2,6 +2,7 @@
 
 from realtime_sync.session._acknowledgements import Rule, server_error
 from realtime_sync.session._api import DISCARD, Api
+from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
 from realtime_sync.session._local_events import CallbackError, Closed, LocalEvent, Opened
 from realtime_sync.session._observers import Registration
@@ -9,7 +10,8 @@ from realtime_sync.session._queue import Empty, Entry, EventQueue
 from realtime_sync.session._session import REQUEST_TIMEOUT, Session
 from realtime_sync.session._stats import Stats
 from realtime_sync.session._subscription import Subscription
-from realtime_sync.session._waiting import Deadline, Waiter
+from realtime_sync.session._waiting import Waiter
+from realtime_sync.transport import Deadline
 
 __all__ = [
     "DISCARD",
@@ -17,6 +19,7 @@ __all__ = [
     "Api",
     "CallbackError",
     "Closed",
+    "ClosesOnExit",
     "Core",
     "Deadline",
     "Empty",

@@ -39,8 +39,8 @@ from realtime_sync.session._queue import Entry, EventQueue
 from realtime_sync.session._reader import Reader
 from realtime_sync.session._recent import Recent
 from realtime_sync.session._stats import Stats
-from realtime_sync.session._waiting import Deadline, Waiter
-from realtime_sync.transport import Connection
+from realtime_sync.session._waiting import Waiter
+from realtime_sync.transport import Connection, Deadline
 from realtime_sync.wire import json, to_wire
 
 __all__ = ["Core"]
@@ -402,7 +402,7 @@ class Core:
                 with self.lock:
                     if self.ended is not None:
                         break
-                    if deadline.expired():
+                    if deadline.passed():
                         return False
                     self.end_waiters.append(waiter)
                 self.flow.begin_wait(waiter)

@@ -15,7 +15,8 @@ from realtime_sync.errors import SlowConsumer
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._local_events import CallbackError
 from realtime_sync.session._observers import Registration
-from realtime_sync.session._waiting import Deadline, Waiter
+from realtime_sync.session._waiting import Waiter
+from realtime_sync.transport import Deadline
 
 __all__ = ["Call", "Dispatcher"]
 
@@ -146,7 +147,7 @@ class Dispatcher:
                 with self._lock:
                     if not self._calls and self._ended:
                         return True
-                    if deadline.expired():
+                    if deadline.passed():
                         return False
                     ready = bool(self._calls) and (guest or not self._guests)
                     if not ready:

@@ -8,7 +8,7 @@ from attrs import define, field
 
 from realtime_sync.errors import SlowConsumer
 from realtime_sync.session._queue import Entry, EventQueue
-from realtime_sync.session._waiting import Deadline
+from realtime_sync.transport import Deadline
 
 __all__ = ["Mailbox"]
 

@@ -11,7 +11,8 @@ from attrs import define, field
 
 from realtime_sync.errors import SlowConsumer
 from realtime_sync.session._flow import Flow
-from realtime_sync.session._waiting import Deadline, Waiter
+from realtime_sync.session._waiting import Waiter
+from realtime_sync.transport import Deadline
 
 __all__ = ["Empty", "Entry", "EventQueue"]
 
@@ -100,7 +101,7 @@ class EventQueue:
                     return self._pop_locked()
                 if self._end is not None:
                     raise self._end() or StopIteration
-                if deadline.expired():
+                if deadline.passed():
                     raise Empty
             self._wait(deadline)
 

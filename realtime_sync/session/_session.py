@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTimeout
+from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
 from realtime_sync.session._names import warn_if_misspelt
 from realtime_sync.session._observers import Pattern, Registration
 from realtime_sync.session._queue import Empty
 from realtime_sync.session._stats import Stats
 from realtime_sync.session._subscription import Subscription
-from realtime_sync.session._waiting import Deadline
+from realtime_sync.transport import Deadline
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -27,7 +27,7 @@ REQUEST_TIMEOUT = 10.0
 H = TypeVar("H", bound=Callable[[Any], object])
 
 
-class Session:
+class Session(ClosesOnExit):
     """One open connection to a WebSocket API.
 
     Every method may be called from any thread, callbacks included. A context manager that only closes.
@@ -301,14 +301,6 @@ class Session:
     def enter(self) -> Self:
         """Return the session itself, for code written for SDKs whose `connect` returns a manager."""
         return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         """Warn about a session that nobody closed, and close it without waiting or taking a lock."""

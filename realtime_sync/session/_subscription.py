@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, field
 
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTimeout
+from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
 from realtime_sync.session._observers import Pattern
 from realtime_sync.session._queue import Empty, EventQueue
-from realtime_sync.session._waiting import Deadline
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from realtime_sync.transport import Deadline
 
 __all__ = ["Subscription"]
 
 
 @define(eq=False)
-class Subscription:
+class Subscription(ClosesOnExit):
     """Events whose names match, without taking them away from `receive()`.
 
     A context manager and an iterator. Dropped without `close`, it closes itself.
@@ -88,14 +85,6 @@ class Subscription:
             core.close_queue_locked(self._queue)
             self._queue.clear_locked()
             self._queue.end_locked(lambda: None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         """Close on the reader: a finalizer may run on a thread that holds the session's lock."""

@@ -1,4 +1,4 @@
-"""Deadlines and the one primitive that threads wait on.
+"""The one primitive that threads wait on.
 
 Neither `threading.Condition` nor `threading.Event` is used where a caller's thread may be interrupted: a
 KeyboardInterrupt between their Python-level steps leaves them locked. A `Waiter` is a single C-level lock that
@@ -9,30 +9,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
-__all__ = ["Deadline", "Waiter"]
+from realtime_sync.transport import Deadline
+
+__all__ = ["Waiter"]
 
 # Ctrl-C does not interrupt a lock on Windows, so the main thread waits there in slices.
 _SLICE = 0.1 if os.name == "nt" else None
-
-
-class Deadline:
-    """A moment on the monotonic clock that several steps share, or no limit at all."""
-
-    __slots__ = ("at",)
-
-    def __init__(self, timeout: float | None) -> None:
-        """Set the moment `timeout` seconds from now (None: no limit, 0: now)."""
-        self.at = None if timeout is None else time.monotonic() + timeout
-
-    def remaining(self) -> float | None:
-        """Return the seconds left, never below 0, or None for no limit."""
-        return None if self.at is None else max(0.0, self.at - time.monotonic())
-
-    def expired(self) -> bool:
-        """Return whether the moment has passed."""
-        return self.at is not None and time.monotonic() >= self.at
 
 
 class Waiter:
@@ -63,6 +46,6 @@ class Waiter:
     def _wait_in_slices(self, timeout: float | None, slice_seconds: float) -> bool:
         deadline = Deadline(timeout)
         while not self._lock.acquire(timeout=min(slice_seconds, deadline.remaining() or slice_seconds)):
-            if deadline.expired():
+            if deadline.passed():
                 return False
         return True

@@ -12,7 +12,7 @@ from realtime_sync.errors import ClosedOK, SlowConsumer
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._mailbox import UNATTENDED_MAX_BYTES, Mailbox
 from realtime_sync.session._queue import Empty, EventQueue
-from realtime_sync.session._waiting import Deadline
+from realtime_sync.transport import Deadline
 
 NOW = Deadline(0)
 

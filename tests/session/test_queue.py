@@ -9,7 +9,7 @@ import pytest
 from realtime_sync.errors import ClosedOK, SlowConsumer
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._queue import Empty, EventQueue
-from realtime_sync.session._waiting import Deadline
+from realtime_sync.transport import Deadline
 
 NOW = Deadline(0)
 
