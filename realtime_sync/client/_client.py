@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,8 @@ class Client(ClosesOnExit):
     A context manager: leaving it closes the sessions it made that are still open. Making one does no I/O and needs
     no key: only a connection to OpenAI or Azure does.
 
-    Threads: any. Locks: `_lock` guards `_sessions` and `_closed`.
+    Threads: any, signal handlers too. No lock: `_sessions` changes by single built-in operations, and whoever adds a
+    session looks at `_closed` afterwards, which `close` sets before it looks at the sessions.
     """
 
     def __init__(
@@ -77,8 +77,7 @@ class Client(ClosesOnExit):
         self.endpoint = endpoint
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
-        self._lock = threading.Lock()
-        self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+        self._sessions: dict[int, weakref.ref[Session]] = {}
         self._closed = False
 
     @classmethod
@@ -137,19 +136,19 @@ class Client(ClosesOnExit):
 
     def adopt(self, session: Session) -> None:
         """Remember a session that this client closes at its own end, without keeping it alive."""
-        with self._lock:
-            if not self._closed:
-                self._sessions.add(session)
-                return
-        session.close()
-        self.check_open()
+        for key, reference in tuple(self._sessions.items()):
+            if reference() is None:
+                self._sessions.pop(key, None)
+        self._sessions[id(session)] = weakref.ref(session)
+        if self._closed:
+            session.close()
+            self.check_open()
 
     def close(self) -> None:
         """Close every session that is still open. Any thread, any number of times."""
-        with self._lock:
-            self._closed = True
-            sessions = list(self._sessions)
-            self._sessions.clear()
+        self._closed = True
+        sessions = [session for reference in tuple(self._sessions.values()) if (session := reference()) is not None]
+        self._sessions = {}
         for session in sessions:
             session.start_close()
         for session in sessions:

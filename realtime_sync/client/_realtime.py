@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from realtime_sync.client._endpoint import Endpoint
+from realtime_sync.client._endpoint import Endpoint, merge_headers
 from realtime_sync.config import ConnectionOptions
-from realtime_sync.errors import ConfigurationError
+from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of
-from realtime_sync.session import Core
+from realtime_sync.session import Core, Deadline
 from realtime_sync.transport import connect as dial
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class RealtimeResource:
             ConnectError: the server could not be reached (`ConnectTimeout`: in `open_timeout` seconds), or refused
                 (`HandshakeRejected`, which is also an `AuthenticationError`, `NotFoundError`… by its status).
             ServerError: the server refused `session`.
+            RequestTimeout: it did not answer to `session` within what `open_timeout` leaves.
         """
         client = self._client
         client.check_open()
@@ -71,21 +72,32 @@ class RealtimeResource:
         config = _session_config(session, modalities, intent)
         query = _query(model, call_id, intent, client.endpoint)
         url = client.endpoint.websocket_url("/realtime", {**query, **(extra_query or {})})
-        headers = client.endpoint.request_headers(url, extra_headers or {})
+        extra = merge_headers(merged.headers, extra_headers or {})
+        headers = client.endpoint.request_headers(url, extra)
+        callbacks = _checked(handlers or {})
+        deadline = Deadline(merged.open_timeout)
         api = RealtimeApi()
         core = Core(connection=dial(url, options=merged, headers=headers), options=merged, api=api)
         opened = RealtimeSession(core, api, client.timeout)
         try:
-            for name, handler in (handlers or {}).items():
+            for name, handler in callbacks.items():
                 opened.on(name, handler)
             core.start()
             client.adopt(opened)
             if config:
-                opened.session.update(config, wait=True, timeout=merged.open_timeout)
+                opened.session.update(config, wait=True, timeout=deadline.remaining())
         except BaseException:
             _give_up(core, opened)
             raise
         return opened
+
+
+def _checked(handlers: Mapping[str, Callable[[Any], object]]) -> Mapping[str, Callable[[Any], object]]:
+    for name, handler in handlers.items():
+        if not callable(handler):
+            msg = f"the handler for {name!r} must be callable; got {handler!r}"
+            raise LocalProtocolError(msg)
+    return handlers
 
 
 def _give_up(core: Core, opened: RealtimeSession) -> None:

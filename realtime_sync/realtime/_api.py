@@ -55,8 +55,8 @@ class RealtimeApi:
         kind = event.type
         if kind in _SESSION:
             self.effective = getattr(event, "session", None) or self.effective
-        elif kind in _VAD_MAY_START:
-            self.book.vad_starting = self._vad_creates_responses()
+        elif kind in _VAD_MAY_START and self._vad_creates_responses():
+            self.book.speech_ended()
         return self.book.owner(event)
 
     def _vad_creates_responses(self) -> bool:

@@ -18,10 +18,11 @@ from typing import Any
 
 from attrs import define, field
 
+from realtime_sync.errors import SlowConsumer
 from realtime_sync.realtime._rules import ACTIVE_RESPONSE, TOKEN_KEY, error_code
-from realtime_sync.realtime._slot import ResponseSlot
+from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._turn import TEXT_DELTAS, Timings
-from realtime_sync.session import DISCARD, Deadline, EventQueue
+from realtime_sync.session import DISCARD, Deadline, EventQueue, error_fields
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["REFUSED", "Phase", "TurnBook", "TurnState"]
@@ -29,6 +30,7 @@ __all__ = ["REFUSED", "Phase", "TurnBook", "TurnState"]
 MAX_ROUTES = 1024
 ABANDONED_SLOT_SECONDS = 10.0
 CREATE_SECONDS = 60.0
+VAD_SECONDS = 3.0
 
 
 class Phase(enum.Enum):
@@ -123,8 +125,8 @@ class TurnBook:
     slot: ResponseSlot = field(init=False)
     echoes: bool = field(init=False, default=False)
     """The peer has echoed a token of ours, so a response without one is not ours."""
-    vad_starting: bool = field(init=False, default=False)
-    """Speech has ended and the server may be about to start a response by itself."""
+    _vad_until: float = field(init=False, default=0.0)
+    """Until when the server may be about to start a response by itself, on the monotonic clock."""
     listeners: deque[Callable[[TurnState], None]] = field(init=False, factory=deque)
     """Those who want the turns that nobody asked for; the first one gets them."""
     _creates: deque[_Create] = field(init=False, factory=deque)
@@ -139,6 +141,19 @@ class TurnBook:
     @property
     def has_open(self) -> bool:
         return any(not turn.abandoned for turn in self._all())
+
+    @property
+    def vad_starting(self) -> bool:
+        """Whether speech has just ended, so that the next response may be the server's own."""
+        return self.vad_pause() > 0
+
+    def vad_pause(self) -> float:
+        """Return for how many seconds more the next response may be the server's own."""
+        return max(0.0, self._vad_until - time.monotonic())
+
+    def speech_ended(self) -> None:
+        """Note that the server may start a response by itself. It need not, so this lapses."""
+        self._vad_until = time.monotonic() + VAD_SECONDS
 
     @property
     def has_routes(self) -> bool:
@@ -157,8 +172,8 @@ class TurnBook:
         """Note an item or a create that takes its place in the outgoing order."""
         event_id = data["event_id"]
         if data["type"] == "response.create":
-            response = data.get("response") or {}
-            token = (response.get("metadata") or {}).get(TOKEN_KEY)
+            response = _mapping(data.get("response"))
+            token = _mapping(response.get("metadata")).get(TOKEN_KEY)
             self._creates.append(_Create(event_id, turn, token, response.get("conversation") == "none"))
             if turn is not None:
                 turn.phase = Phase.SENT
@@ -232,8 +247,7 @@ class TurnBook:
         if turn is None:
             if not create.out_of_band:
                 self.slot.occupy_locked(response_id)
-                return self._start_unasked(response_id, occupy=False)
-            return None
+            return self._start_unasked(response_id, occupy=False)
         turn.phase = Phase.RUNNING
         turn.response_id = response_id
         self._route(response_id, turn)
@@ -244,7 +258,7 @@ class TurnBook:
     def _start_unasked(self, response_id: str, *, occupy: bool = True) -> TurnState | None:
         """Note a response that none of our calls asked for, and open a turn for it if somebody listens."""
         if occupy:
-            self.vad_starting = False
+            self._vad_until = 0.0
             self.slot.occupy_locked(response_id)
         if not self.listeners:
             return None
@@ -257,8 +271,8 @@ class TurnBook:
 
     def _claim(self, event: Any) -> _Create | None:
         """Find the create that a response.created answers, and take it out of the line."""
-        metadata = getattr(getattr(event, "response", None), "metadata", None)
-        token = metadata.get(TOKEN_KEY) if isinstance(metadata, Mapping) else None
+        metadata = _metadata(event)
+        token = metadata.get(TOKEN_KEY)
         if token is not None:
             create = next((each for each in self._creates if each.token == token), None)
             self.echoes = self.echoes or create is not None
@@ -312,6 +326,8 @@ class TurnBook:
             self._finish(turn)
         elif error_code(event) == ACTIVE_RESPONSE:
             turn.phase = Phase.REFUSED
+            if self.slot.occupant is None:
+                self.slot.occupy_locked(UNKNOWN_RESPONSE)
             self.slot.release_locked(turn)
             turn.queue.put_locked((0, REFUSED, 0))
         else:
@@ -373,7 +389,11 @@ class TurnBook:
         holder = self.slot.holder
         left = holder.abandoned_at if isinstance(holder, TurnState) else None
         if left is not None and now - left > ABANDONED_SLOT_SECONDS:
+            if not self.echoes:
+                # Its answer could only be told by the order, and would take the next turn's place.
+                self._creates = deque(each for each in self._creates if each.turn is not holder)
             self.slot.release_locked(holder)
+        self.slot.tick_locked(now)
 
     @staticmethod
     def _is_orphan(create: _Create) -> bool:
@@ -395,7 +415,9 @@ class TurnBook:
     def _route(self, response_id: str, turn: TurnState) -> None:
         if len(self._by_response) >= MAX_ROUTES:
             # Only responses that never ended can fill this: let the oldest go.
-            self._finish(self._by_response.pop(next(iter(self._by_response))))
+            oldest = self._by_response.pop(next(iter(self._by_response)))
+            oldest.queue.end_locked(lambda: SlowConsumer(f"{MAX_ROUTES} responses run, none of which ends"))
+            self._finish(oldest)
         self._by_response[response_id] = turn
 
 
@@ -411,10 +433,20 @@ def response_id_of(event: Any) -> str | None:
 
 def refused_event_id(event: Any) -> str | None:
     """Return the id of the client event that an error event names."""
-    if isinstance(event, UnknownEvent):
-        return None
-    found = getattr(getattr(event, "error", None), "event_id", None)
+    found = error_fields(event).get("event_id")
     return found if isinstance(found, str) else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is, and an empty one for anything else: what users and peers send may be nonsense."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _metadata(event: Any) -> Mapping[str, Any]:
+    """Return the metadata of an event's response, also of one that did not fit its class."""
+    if isinstance(event, UnknownEvent):
+        return _mapping(_mapping(event.raw.get("response")).get("metadata"))
+    return _mapping(getattr(getattr(event, "response", None), "metadata", None))
 
 
 def _field(event: Any, name: str) -> str | None:

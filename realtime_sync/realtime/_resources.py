@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.errors import LocalProtocolError
+from realtime_sync.errors import LocalProtocolError, RealtimeSyncError
 from realtime_sync.realtime._settings import fields_of
 from realtime_sync.session import REQUEST_TIMEOUT
 
@@ -210,9 +210,14 @@ class InputAudioBufferResource(_Resource):
             The id of the (last) event.
         """
         pieces = list(_audio_pieces(audio))
-        for piece in pieces[:-1]:
-            self._send("input_audio_buffer.append", {"audio": piece})
-        sent: str = self._send("input_audio_buffer.append", {"audio": pieces[-1]}, event_id=event_id)
+        sent = ""
+        for number, piece in enumerate(pieces, 1):
+            last = event_id if number == len(pieces) else None
+            try:
+                sent = self._send("input_audio_buffer.append", {"audio": piece}, event_id=last)
+            except RealtimeSyncError as error:
+                error.replay_safe = error.replay_safe and number == 1
+                raise
         return sent
 
     def commit(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from realtime_sync.session import Rule
+from realtime_sync.session import Rule, error_fields
 
 __all__ = ["ACTIVE_RESPONSE", "HARMLESS_CODES", "RULES", "TOKEN_KEY", "error_code"]
 
@@ -73,6 +73,6 @@ RULES: Mapping[str, Rule] = {
 
 def error_code(event: Any) -> str | None:
     """Return the code of an error event. Some compatible servers put it into `type`."""
-    error = getattr(event, "error", None)
-    code = getattr(error, "code", None)
-    return code if code is not None else getattr(error, "type", None)
+    fields = error_fields(event)
+    code = fields.get("code")
+    return code if code is not None else fields.get("type")

@@ -17,7 +17,7 @@ from realtime_sync.realtime._resources import (
     user_item,
 )
 from realtime_sync.realtime._settings import fields_of
-from realtime_sync.realtime._stream import Turns, TurnStream, start_turn
+from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_token
 from realtime_sync.realtime._turn import Turn
 from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Session
 
@@ -69,6 +69,10 @@ class RealtimeSession(Session):
         data = self._core.complete(event)
         if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
             data["item"] = {**item, "id": item.get("id") or new_item_id()}
+        elif data["type"] == "response.create":
+            # Its answer names nothing but the metadata: with a token in it, there is no doubt whose it is.
+            given = data.get("response")
+            data["response"] = with_token(given if isinstance(given, Mapping) else {}, data["event_id"])
         elif data["type"] == "response.cancel" and data.get("response_id") is None:
             # Without an id it hits the conversation's active response; the answer names that one.
             with self._core.lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from threading import Lock
 
@@ -9,7 +10,12 @@ from attrs import define, field
 
 from realtime_sync.session import Deadline, Waiter
 
-__all__ = ["ResponseSlot"]
+__all__ = ["UNKNOWN_RESPONSE", "ResponseSlot"]
+
+UNKNOWN_RESPONSE = ""
+"""The occupant, when all that is known is that the server refused a create because of one."""
+
+UNKNOWN_SECONDS = 3.0
 
 
 @define(eq=False)
@@ -33,6 +39,7 @@ class ResponseSlot:
     holder: object | None = field(init=False, default=None)
     occupant: str | None = field(init=False, default=None)
     """The id of an active response that is not ours."""
+    _occupied_at: float = field(init=False, default=0.0)
     ended: bool = field(init=False, default=False)
     _claimants: deque[_Claimant] = field(init=False, factory=deque)
     _done_waiters: list[Waiter] = field(init=False, factory=list)
@@ -43,7 +50,7 @@ class ResponseSlot:
         granted = False
         try:
             with self._lock:
-                if self.ended or self._take_locked(owner):
+                if self.ended or self._take_locked(owner, front=front):
                     granted = True
                     return True
                 if front:
@@ -60,8 +67,10 @@ class ResponseSlot:
                     # A grant that raced with the time-out or an interrupt passes to the next in line.
                     self.release_locked(owner)
 
-    def _take_locked(self, owner: object) -> bool:
-        if self.holder is not None or self.occupant is not None or self._claimants:
+    def _take_locked(self, owner: object, *, front: bool) -> bool:
+        if front and self.occupant == UNKNOWN_RESPONSE:
+            self.occupant = None  # Whoever was refused has waited, and is the one to try again.
+        if self.holder is not None or self.occupant is not None or (self._claimants and not front):
             return False
         self.holder = owner
         return True
@@ -75,10 +84,17 @@ class ResponseSlot:
     def occupy_locked(self, response_id: str) -> None:
         """Note a response that is not ours."""
         self.occupant = response_id
+        self._occupied_at = time.monotonic()
+
+    def tick_locked(self, now: float) -> None:
+        """Forget an unknown response after a while: whoever was refused may never come back to try again."""
+        if self.occupant == UNKNOWN_RESPONSE and now - self._occupied_at > UNKNOWN_SECONDS:
+            self.occupant = None
+            self._grant_locked()
 
     def done_locked(self, response_id: str | None) -> None:
         """Note that a response ended."""
-        if self.occupant is not None and response_id in (self.occupant, None):
+        if self.occupant == UNKNOWN_RESPONSE or (self.occupant is not None and response_id in (self.occupant, None)):
             self.occupant = None
             self._grant_locked()
         while self._done_waiters:

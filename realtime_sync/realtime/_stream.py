@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from realtime_sync.errors import (
     ConnectionClosed,
     LocalProtocolError,
+    RealtimeSyncError,
     ReceiveTimeout,
     RequestTimeout,
     ResponseFailed,
+    SendTimeout,
     TurnInterrupted,
 )
 from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._book import REFUSED, Phase, TurnState
 from realtime_sync.realtime._rules import TOKEN_KEY
+from realtime_sync.realtime._slot import UNKNOWN_RESPONSE
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
 from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, EventQueue, server_error
 from realtime_sync.types import UnknownEvent
 
-__all__ = ["TurnStream", "Turns", "start_turn"]
+__all__ = ["TurnStream", "Turns", "start_turn", "with_token"]
 
 MAX_METADATA = 16
 RETRY_SECONDS = 1.0
@@ -62,6 +65,7 @@ class TurnStream(ClosesOnExit):
             except ConnectionClosed as error:
                 raise self._interrupted(error) from error.__cause__
             if event is REFUSED:
+                self._builder = TurnBuilder()  # What was collected was of the response that stood in the way.
                 self._send_again()
                 continue
             self._builder.add(event)
@@ -123,10 +127,27 @@ class TurnStream(ClosesOnExit):
     def _begin(self, item: dict[str, Any] | None) -> None:
         """Wait for the conversation to be free, then send the item and the create."""
         state = self._state
-        self._take_slot(front=False)
-        if item is not None:
-            self._core.send(self._core.complete(item), deadline=state.deadline, claim=state)
-        self._send_create()
+        try:
+            self._wait_for_vad()
+            self._take_slot(front=False)
+            if item is not None:
+                self._core.send(self._core.complete(item), deadline=state.deadline, claim=state)
+            if not state.abandoned:  # The item may have been refused already.
+                self._send_create()
+        except RealtimeSyncError as error:
+            safe = error.replay_safe and state.started_at is None
+            if isinstance(error, SendTimeout) and state.deadline.passed():
+                msg = "the turn could not be sent in time: the server takes no data"
+                raise RequestTimeout(msg, replay_safe=safe) from error
+            error.replay_safe = safe
+            raise
+
+    def _wait_for_vad(self) -> None:
+        """Hold back while voice detection may be starting a response that could not be told from ours."""
+        book, deadline = self._api.book, self._state.deadline
+        while not book.echoes and (pause := book.vad_pause()) and not deadline.passed() and not self._core.finished:
+            remaining = deadline.remaining()
+            book.slot.wait_response_done(Deadline(pause if remaining is None else min(pause, remaining)))
 
     def _take_slot(self, *, front: bool) -> None:
         state = self._state
@@ -138,7 +159,12 @@ class TurnStream(ClosesOnExit):
             if not self._api.book.slot.acquire(state, state.deadline, front=front):
                 raise self._timed_out()
         finally:
-            self._core.flow.end_wait(token)
+            self._core.flow.waits.discard(token)
+        if state.abandoned:
+            with self._core.lock:
+                self._api.book.slot.release_locked(state)
+            msg = "this stream was closed"
+            raise LocalProtocolError(msg)
 
     def _send_create(self) -> None:
         assert self._create is not None  # noqa: S101  (only turns of ours are sent)
@@ -149,7 +175,7 @@ class TurnStream(ClosesOnExit):
         """Send the refused create again, after the next end of a response or a second."""
         state = self._state
         book = self._api.book
-        if book.slot.occupant is None:
+        if book.slot.occupant == UNKNOWN_RESPONSE:
             # The server knows of an active response that we do not.
             remaining = state.deadline.remaining()
             pause = RETRY_SECONDS if remaining is None else min(RETRY_SECONDS, remaining)
@@ -197,11 +223,12 @@ def start_turn(
         # Nothing out of band may touch the conversation: the text is this response's own input.
         response = {**response, "input": [*(response.get("input") or ()), item["item"]]}
         item = None
-    with core.lock:
-        state = TurnState(queue=api.new_queue_locked(), deadline=Deadline(timeout), out_of_band=out_of_band)
-    create: dict[str, Any] = {"type": "response.create", "response": _with_token(response, state.token)}
+    state = TurnState(queue=core.new_queue(), deadline=Deadline(timeout), out_of_band=out_of_band)
+    create: dict[str, Any] = {"type": "response.create", "response": with_token(response, state.token)}
     stream = TurnStream(core, api, state, create)
     try:
+        with core.lock:
+            core.open_queue_locked(state.queue)
         stream._begin(item)  # noqa: SLF001  (same module)
     except BaseException:
         stream.close()
@@ -209,9 +236,12 @@ def start_turn(
     return stream
 
 
-def _with_token(response: dict[str, Any], token: str) -> dict[str, Any]:
+def with_token(response: Mapping[str, Any], token: str) -> dict[str, Any]:
     """Add the token to the metadata, unless the caller used up every pair."""
-    metadata = dict(response.get("metadata") or {})
+    given = response.get("metadata")
+    if given is not None and not isinstance(given, Mapping):
+        return dict(response)  # Nonsense is the server's to refuse.
+    metadata = dict(given or {})
     if len(metadata) < MAX_METADATA:
         metadata[TOKEN_KEY] = token
     return {**response, "metadata": metadata}

@@ -1,6 +1,6 @@
 """What both WebSocket APIs share: the reader thread, the mailbox, routing and callbacks."""
 
-from realtime_sync.session._acknowledgements import Rule, server_error
+from realtime_sync.session._acknowledgements import Rule, error_fields, server_error
 from realtime_sync.session._api import DISCARD, Api
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
@@ -33,5 +33,6 @@ __all__ = [
     "Stats",
     "Subscription",
     "Waiter",
+    "error_fields",
     "server_error",
 ]

@@ -16,8 +16,9 @@ from attrs import define, field, frozen
 
 from realtime_sync.errors import AcknowledgementUnknown, ServerError
 from realtime_sync.session._waiting import Waiter
+from realtime_sync.types import UnknownEvent
 
-__all__ = ["Acknowledgements", "Pending", "Rule", "server_error"]
+__all__ = ["Acknowledgements", "Pending", "Rule", "error_fields", "server_error"]
 
 MAX_PENDING = 1024
 TOMBSTONE_SECONDS = 60.0
@@ -137,10 +138,9 @@ class Acknowledgements:
         return pending.waited_for
 
     def unattributed_error(self) -> None:
-        """Note an error that names no event: where several wait in line, their positions are now in doubt."""
+        """Note an error that names no event: it may have answered any that waits in line."""
         for line in self._lines.values():
-            if len(line.entries) > 1:
-                line.in_doubt = True
+            line.in_doubt = line.in_doubt or bool(line.entries)
 
     def withdraw(self, event_id: str) -> None:
         """Stop waiting for an answer that has not come. In a line, a tombstone stays that swallows it if it does."""
@@ -159,9 +159,17 @@ class Acknowledgements:
             line.entries.remove(pending)
             line.in_doubt = line.in_doubt and bool(line.entries)
 
+    def doubt(self, pending: Pending) -> None:
+        """Note that an entry may never have reached the wire: its line can no longer be trusted."""
+        pending.waited_for = False
+        line = self._lines.get(pending.rule.answers)
+        if pending.rule.sent_key is None and line is not None:
+            line.in_doubt = True
+
     def end(self, make_error: Callable[[], BaseException]) -> None:
         """Fail everybody who waits: the connection is over."""
-        for pending in list(self._by_event_id.values()):
+        everybody = [*self._by_event_id.values(), *(each for line in self._lines.values() for each in line.entries)]
+        for pending in everybody:
             pending.resolve_locked(error=make_error())
         self._by_event_id.clear()
         self._lines.clear()
@@ -184,7 +192,8 @@ class Acknowledgements:
             for pending in line.entries:
                 pending.resolve_locked(error=_unknown(pending))
                 pending.waited_for = False
-            self.forget(line.entries[0])
+            # One answer is in; which entry goes is all the same, but the old ones expire first.
+            self.forget(line.entries[-1])
             return
         pending = line.entries[0]
         self.forget(pending)
@@ -205,15 +214,25 @@ def _unknown(pending: Pending) -> AcknowledgementUnknown:
     )
 
 
+def error_fields(event: Any) -> Mapping[str, Any]:
+    """Return what an error event says (type, code, message, param, event_id), also one that did not fit its class."""
+    if isinstance(event, UnknownEvent):
+        raw = event.raw.get("error")
+        return raw if isinstance(raw, Mapping) else {}
+    error = getattr(event, "error", None)
+    return {name: getattr(error, name, None) for name in ("type", "code", "message", "param", "event_id")}
+
+
 def server_error(event: Any) -> ServerError:
     """Turn an error event of the API into the exception for the caller whose event it names."""
-    error = event.error
-    what = error.message or error.code or error.type or "the server sent an error without a message"
+    fields = error_fields(event)
+    code, event_id = fields.get("code"), fields.get("event_id")
+    what = fields.get("message") or code or fields.get("type") or "the server sent an error without a message"
     return ServerError(
-        f"{what} (code {error.code}, for our event {error.event_id})",
-        type=error.type,
-        code=error.code,
-        param=error.param,
-        event_id=error.event_id,
+        f"{what} (code {code}, for our event {event_id})",
+        type=fields.get("type"),
+        code=code,
+        param=fields.get("param"),
+        event_id=event_id,
         event=event,
     )

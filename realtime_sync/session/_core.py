@@ -26,6 +26,7 @@ from realtime_sync.errors import (
     ForkedError,
     LocalProtocolError,
     RequestTimeout,
+    SendTimeout,
 )
 from realtime_sync.session import _lifecycle
 from realtime_sync.session._acknowledgements import Acknowledgements, Pending
@@ -40,7 +41,7 @@ from realtime_sync.session._reader import Reader
 from realtime_sync.session._recent import Recent
 from realtime_sync.session._stats import Stats
 from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Connection, Deadline
+from realtime_sync.transport import Connection, Deadline, Outgoing
 from realtime_sync.wire import json, to_wire
 
 __all__ = ["Core"]
@@ -121,13 +122,13 @@ class Core:
             max_bytes=self.options.max_queue_bytes,
             counts_as_wait=False,
         )
-        self.callbacks = self._dispatcher(f"rts-callbacks-{number}", low)
-        self.urgent = self._dispatcher(f"rts-urgent-{number}", low)
+        self.callbacks = self._dispatcher(f"rts-callbacks-{number}", low, urgent=False)
+        self.urgent = self._dispatcher(f"rts-urgent-{number}", low, urgent=True)
         self.acknowledgements = Acknowledgements(self.api.rules)
         self.reader = Reader(self, f"rts-reader-{number}")
         self.api.bind(self)
 
-    def _dispatcher(self, name: str, low: int) -> Dispatcher:
+    def _dispatcher(self, name: str, low: int, *, urgent: bool) -> Dispatcher:
         return Dispatcher(
             name=name,
             lock=self.lock,
@@ -135,6 +136,7 @@ class Core:
             max_bytes=self.options.max_queue_bytes,
             low_mark=low,
             report=self.emit,
+            listens=functools.partial(self.observers.listens, urgent=urgent),
         )
 
     def start(self) -> None:
@@ -252,22 +254,42 @@ class Core:
             ConnectionClosed: the connection is closed or closing.
         """
         self.check()
-        connection = self.connection
-        outgoing = connection.prepare(json.write(data))
+        outgoing = self.connection.prepare(json.write(data))
         while True:
             with self.lock:
-                if self.ended is not None:
-                    raise self.closed_error()
-                if connection.offer(outgoing):
-                    pending = self.acknowledgements.register(data, waited_for=waited_for)
-                    self.api.sent_locked(data, claim)
-                    self.events_sent += 1
-                    position = self.number
-                    break
+                position = self.number
+                offered, pending = self._offer_locked(data, outgoing, claim, waited_for=waited_for)
+            if offered:
+                break
             self._wait_admission(deadline)
         self._local.position = position
-        connection.pump()
+        self.connection.pump()
         return pending
+
+    def _offer_locked(
+        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, *, waited_for: bool
+    ) -> tuple[bool, Pending | None]:
+        """Register an event and queue it, as one step; return whether there was room."""
+        if self.ended is not None:
+            raise self.closed_error()
+        pending = self.acknowledgements.register(data, waited_for=waited_for)
+        try:
+            if self.connection.offer(outgoing):
+                self.events_sent += 1
+                self.api.sent_locked(data, claim)
+                return True, pending
+        except ConnectionClosed:
+            if pending is not None:
+                self.acknowledgements.forget(pending)
+            raise
+        except BaseException:
+            # An interrupt: whether the event is queued is not known, and so neither is who gets the next answer.
+            if pending is not None:
+                self.acknowledgements.doubt(pending)
+            raise
+        if pending is not None:
+            self.acknowledgements.forget(pending)
+        return False, None
 
     def _wait_admission(self, deadline: Deadline | None) -> None:
         token = object()
@@ -275,7 +297,7 @@ class Core:
             self.flow.begin_wait(token)
             self.connection.wait_admission(deadline.remaining() if deadline else None)
         finally:
-            self.flow.end_wait(token)
+            self.flow.waits.discard(token)
 
     def request(self, event: Any, deadline: Deadline, *, claim: object = None) -> Any:
         """Send an event and return the event that acknowledges it.
@@ -296,10 +318,17 @@ class Core:
             assert pending is not None  # noqa: S101  (has_rule and waited_for guarantee it)
             self.flow.begin_wait(token)
             pending.waiter.wait(deadline.remaining())
+        except SendTimeout as error:
+            if not deadline.passed():
+                raise
+            msg = f"{data['type']} could not be sent in time: the server takes no data; nothing was sent"
+            raise RequestTimeout(msg, replay_safe=True) from error
         finally:
-            self.flow.end_wait(token)
-            with self.lock:
-                self.acknowledgements.withdraw(data["event_id"])
+            try:
+                self.flow.waits.discard(token)
+            finally:
+                with self.lock:
+                    self.acknowledgements.withdraw(data["event_id"])
         if pending.error is not None:
             raise pending.error
         if not pending.done:
@@ -356,6 +385,7 @@ class Core:
 
     def unregister(self, registration: Registration) -> None:
         """Call this callback no more."""
+        self.check()
         with self.lock:
             self.observers.remove(registration)
 
@@ -408,15 +438,17 @@ class Core:
                 self.flow.begin_wait(waiter)
                 waiter.wait(deadline.remaining())
             finally:
-                self.flow.end_wait(waiter)
-                with self.lock, contextlib.suppress(ValueError):
-                    self.end_waiters.remove(waiter)
+                try:
+                    self.flow.waits.discard(waiter)
+                finally:
+                    with self.lock, contextlib.suppress(ValueError):
+                        self.end_waiters.remove(waiter)
         return True
 
     def start_close(self, code: int, reason: str) -> None:
         """Ask for the close without waiting. Takes no lock: finalizers and signal handlers may call it."""
-        self.closing = True
         self.connection.start_close(code, reason)
+        self.closing = True
 
     def close(self, code: int, reason: str) -> None:
         """Close, waiting at most `close_timeout` (and a moment) for everything together.
@@ -427,19 +459,26 @@ class Core:
             return
         self.start_close(code, reason)
         me = threading.current_thread()
-        threads = [self.reader.thread]
-        if me not in (self.reader.thread, self.callbacks.thread, self.urgent.thread):
-            both = (self.callbacks, self.urgent)
-            threads += [each.thread for each in both if each.thread and not each.is_dispatching_here()]
         deadline = Deadline(self.options.close_timeout + CLOSE_MARGIN)
         token = object()
         try:
             self.flow.begin_wait(token)
-            for thread in threads:
-                if thread is not me and thread.is_alive():
-                    thread.join(deadline.remaining())
+            left = self._join((self.reader.thread,), deadline)
+            # Looked up only now: the reader may have started one for the "close" handlers.
+            both = (self.callbacks, self.urgent)
+            if me not in (self.reader.thread, *(each.thread for each in both)):
+                left += self._join([each.thread for each in both if not each.is_dispatching_here()], deadline)
         finally:
-            self.flow.end_wait(token)
-        stuck = [thread.name for thread in threads if thread is not me and thread.is_alive()]
-        if stuck:
-            logger.warning("close() left %s running: it is inside a callback or a system call", ", ".join(stuck))
+            self.flow.waits.discard(token)
+        if left:
+            logger.warning("close() left %s running: it is inside a callback or a system call", ", ".join(left))
+
+    @staticmethod
+    def _join(threads: Sequence[threading.Thread | None], deadline: Deadline) -> list[str]:
+        """Join threads and return the names of those that do not end in time."""
+        left = []
+        for thread in threads:
+            if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+                thread.join(deadline.remaining())
+                left += [thread.name] if thread.is_alive() else []
+        return left

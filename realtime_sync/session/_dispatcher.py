@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -41,8 +41,8 @@ class Dispatcher:
     Threads: the reader puts and ends (`*_locked`) and starts the thread in `start_if_needed`: only the reader may,
     because `Thread.start` can be left broken by an interrupt, and no signal handler runs on the reader. The
     thread itself runs `_run`; a caller of `dispatch_events` runs `run_here` and takes its place.
-    Locks: `_lock`, the session's, guards every field but `_role`; `_role` is held while a callback runs, by
-    whichever thread dispatches. The wait for work ends by work, by the end, or by a hand-over.
+    Locks: `_lock`, the session's, guards every field; leaving (`_holder`, `_guests`, `_waiters`) takes no lock.
+    The wait for work ends by work, by the end, or by a hand-over.
     """
 
     name: str
@@ -52,13 +52,16 @@ class Dispatcher:
     _low_mark: int
     _report: Callable[[CallbackError], bool]
     """Gives a "callback_error" to its handlers; returns False if there are none. Called without the lock."""
+    _listens: Callable[[], bool]
+    """Whether any callback is registered for events of the server. Called under the lock."""
     _calls: deque[Call] = field(init=False, factory=deque)
     _bytes: int = field(init=False, default=0)
     _ended: bool = field(init=False, default=False)
-    _guests: int = field(init=False, default=0)
-    """Threads in `run_here`."""
-    _waiters: deque[Waiter] = field(init=False, factory=deque)
-    _role: threading.Lock = field(init=False, factory=threading.Lock)
+    _guests: set[object] = field(init=False, factory=set)
+    """A token for each thread in `run_here`."""
+    _waiters: OrderedDict[Waiter, None] = field(init=False, factory=OrderedDict)
+    _holder: object | None = field(init=False, default=None)
+    """The token of the thread that runs a callback: one at a time, so that the order survives a change of threads."""
     thread: threading.Thread | None = field(init=False, default=None)
     wanted: bool = field(init=False, default=False)
     """A callback was registered, so the reader should start the thread."""
@@ -73,7 +76,7 @@ class Dispatcher:
         return len(self._calls)
 
     def is_hungry(self) -> bool:
-        return self.wanted and not self._ended and len(self._calls) <= self._low_mark
+        return len(self._calls) <= self._low_mark and not self._ended and self._listens()
 
     def put_locked(self, call: Call) -> CallbackError | None:
         """Queue a call. On overflow drop what waits and return the event to report for it."""
@@ -105,8 +108,7 @@ class Dispatcher:
         if last is not None:
             self._calls.append(last)
         self._ended = True
-        while self._waiters:
-            self._waiters.popleft().wake()
+        self._wake_locked()
 
     def start_if_needed(self) -> None:
         """Start the thread if callbacks are registered. Reader thread only."""
@@ -116,14 +118,13 @@ class Dispatcher:
 
     def run_here(self, deadline: Deadline) -> bool:
         """Run callbacks on the calling thread until the session ends; return False at the deadline."""
+        token = object()
         try:
-            with self._lock:
-                self._guests += 1
+            self._guests.add(token)
             return self._loop(guest=True, deadline=deadline)
         finally:
-            with self._lock:
-                self._guests -= 1
-                self._wake_locked()
+            self._guests.discard(token)
+            self._wake()
 
     def is_dispatching_here(self) -> bool:
         """Return whether the calling thread is inside one of these callbacks."""
@@ -142,43 +143,43 @@ class Dispatcher:
 
     def _loop(self, *, guest: bool, deadline: Deadline) -> bool:
         while True:
-            waiter = Waiter()
-            try:
-                with self._lock:
-                    if not self._calls and self._ended:
-                        return True
-                    if deadline.passed():
-                        return False
-                    ready = bool(self._calls) and (guest or not self._guests)
-                    if not ready:
-                        self._waiters.append(waiter)
-                if ready:
-                    self._run_one(deadline, guest=guest)
-                else:
-                    waiter.wait(deadline.remaining())
-            finally:
-                with self._lock:
-                    if waiter in self._waiters:
-                        self._waiters.remove(waiter)
+            with self._lock:
+                if not self._calls and self._ended:
+                    return True
+            if deadline.passed():
+                return False
+            self._step(guest=guest, deadline=deadline)
 
-    def _run_one(self, deadline: Deadline, *, guest: bool) -> None:
-        """Run the oldest call, once no other thread runs one: the order holds across a hand-over between threads."""
-        remaining = deadline.remaining()
-        if not self._role.acquire(timeout=-1 if remaining is None else min(remaining, threading.TIMEOUT_MAX)):
-            return
+    def _step(self, *, guest: bool, deadline: Deadline) -> None:
+        """Run the oldest call, or wait until there may be one to run."""
+        token = Waiter()
+        call = None
+        # What can be interrupted is undone by single assignments and calls of built-ins: see `EventQueue._wait`.
         try:
             with self._lock:
-                if not self._calls or (self._guests and not guest):
-                    return
-                call = self._calls.popleft()
-                self._bytes -= call.size
-                if self._flow.paused and len(self._calls) <= self._low_mark:
-                    self._flow.resume_if_paused()
-            for registration in call.registrations:
-                if registration.active:
-                    self._call(registration, call.event, guest=guest)
+                if self._holder is None and self._calls and (guest or not self._guests):
+                    self._holder = token
+                    call = self._calls.popleft()
+                    self._bytes -= call.size
+                    if self._flow.paused and len(self._calls) <= self._low_mark:
+                        self._flow.resume_if_paused()
+                elif not (self._ended and not self._calls):
+                    self._waiters[token] = None
+            if call is not None:
+                self._run_call(call, guest=guest)
+            elif token in self._waiters:
+                token.wait(deadline.remaining())
         finally:
-            self._role.release()
+            if self._holder is token:
+                self._holder = None
+            self._waiters.pop(token, None)
+        if call is not None and self._waiters:
+            self._wake()  # Somebody may have waited for this call to end.
+
+    def _run_call(self, call: Call, *, guest: bool) -> None:
+        for registration in call.registrations:
+            if registration.active:
+                self._call(registration, call.event, guest=guest)
 
     def _call(self, registration: Registration, event: Any, *, guest: bool) -> None:
         self.dispatching_thread = threading.get_ident()
@@ -197,6 +198,14 @@ class Dispatcher:
             self.running = None
             self.dispatching_thread = None
 
+    def _wake(self) -> None:
+        with self._lock:
+            self._wake_locked()
+
     def _wake_locked(self) -> None:
         while self._waiters:
-            self._waiters.popleft().wake()
+            try:
+                waiter, _ = self._waiters.popitem(last=False)
+            except KeyError:  # It left by itself just now.
+                return
+            waiter.wake()

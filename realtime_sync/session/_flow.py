@@ -28,7 +28,7 @@ class Consumer(Protocol):
 class Flow:
     """Decides whether the reader of one session may pause, and wakes it when it must not.
 
-    Threads: any. Locks: the session's lock guards everything except `_waits`.
+    Threads: any. Locks: the session's lock guards everything except `waits`.
     """
 
     _wake: Callable[[], None]
@@ -38,17 +38,17 @@ class Flow:
     paused_since: float | None = field(init=False, default=None)
     # No lock: a set of tokens, added and discarded in one C call each, so that `finally: discard` is right
     # even when the thread was interrupted before or after `add`.
-    _waits: set[object] = field(init=False, factory=set)
+    waits: set[object] = field(init=False, factory=set)
 
     def begin_wait(self, token: object) -> None:
-        """Note that a thread waits for this connection; call `end_wait` with the same token in `finally`."""
-        self._waits.add(token)
+        """Note that a thread waits for this connection; take it back with ``flow.waits.discard(token)``.
+
+        Taking it back is no method of ours: an interrupt can skip a Python function at its first instruction, and
+        in a `finally` nothing would make up for it.
+        """
+        self.waits.add(token)
         if self.paused:
             self._wake()
-
-    def end_wait(self, token: object) -> None:
-        """Take the note back. Harmless if `begin_wait` was never reached."""
-        self._waits.discard(token)
 
     def resume_if_paused(self) -> None:
         """Let the reader look again: a consumer opened or became hungry. The caller holds the session's lock."""
@@ -59,7 +59,7 @@ class Flow:
         """Decide anew and return whether to pause. Reader thread, holding the session's lock."""
         # `paused` is set before the waits are looked at, so a wait that begins now either is seen here or sees it.
         self.paused = mailbox_full
-        if mailbox_full and (self._waits or any(consumer.is_hungry() for consumer in self.consumers)):
+        if mailbox_full and (self.waits or any(consumer.is_hungry() for consumer in self.consumers)):
             self.paused = False
         now = time.monotonic()
         if self.paused and self.paused_since is None:

@@ -40,7 +40,7 @@ class Mailbox(EventQueue):
         self.entries.append(entry)
         self.bytes += entry[2]
         if self._waiters:
-            self._waiters.popleft().wake()
+            self.wake_one_locked()
         elif self.others_opened and not self.attended:
             self._shrink_locked(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
         elif self.max_bytes is not None and self.bytes > self.max_bytes:

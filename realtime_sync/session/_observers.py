@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,8 @@ class ObserverIndex:
     """
 
     registrations: list[Registration] = field(init=False, factory=list)
+    claimed: deque[Registration] = field(init=False, factory=lambda: deque(maxlen=256))
+    """Used `once` registrations whose call may not have begun: `off` still reaches them."""
     _queues: list[tuple[tuple[Pattern, ...], EventQueue]] = field(init=False, factory=list)
     _cache: dict[tuple[str, str], Matches | None] = field(init=False, factory=dict)
 
@@ -92,6 +95,10 @@ class ObserverIndex:
         self.registrations.append(registration)
         self._cache.clear()
 
+    def listens(self, *, urgent: bool) -> bool:
+        """Return whether any callback of a kind is registered for events of the server."""
+        return any(each.urgent is urgent and each.name not in LOCAL_EVENT_TYPES for each in self.registrations)
+
     def claim(self, registrations: tuple[Registration, ...]) -> tuple[Registration, ...]:
         """Return those that get this event; a `once` among them gets no other."""
         if not any(each.once for each in registrations):
@@ -100,6 +107,7 @@ class ObserverIndex:
         for each in mine:
             if each.once:
                 each.claimed = True
+                self.claimed.append(each)
                 self._discard(each)
         return mine
 

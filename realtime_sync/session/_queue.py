@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, TypeAlias
@@ -43,7 +43,8 @@ class EventQueue:
     bytes: int = field(init=False, default=0)
     dropped: int = field(init=False, default=0)
     _end: Callable[[], BaseException | None] | None = field(init=False, default=None)
-    _waiters: deque[Waiter] = field(init=False, factory=deque)
+    # An ordered dict, because leaving it is one call of a built-in, which no interrupt can cut in two.
+    _waiters: OrderedDict[Waiter, None] = field(init=False, factory=OrderedDict)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -65,7 +66,7 @@ class EventQueue:
         self.entries.append(entry)
         self.bytes += entry[2]
         if self._waiters:
-            self._waiters.popleft().wake()
+            self.wake_one_locked()
 
     def end_locked(self, make_error: Callable[[], BaseException | None]) -> None:
         """End the queue: `take` hands out what is there, then raises what `make_error` returns (None: StopIteration).
@@ -76,7 +77,7 @@ class EventQueue:
         if self._end is None:
             self._end = make_error
             while self._waiters:
-                self._waiters.popleft().wake()
+                self.wake_one_locked()
 
     @property
     def ended(self) -> bool:
@@ -108,34 +109,39 @@ class EventQueue:
     def _wait(self, deadline: Deadline) -> None:
         """Wait until there may be something to take."""
         waiter = Waiter()
-        finished = False
-        # The waiter is made before and withdrawn after everything else: an interrupt anywhere in between
-        # leaves no dead waiter behind to swallow somebody's wake-up.
+        woken = False
+        # In each `finally` below a call of a built-in comes first, and only one: an interrupt right behind it
+        # cannot leave a dead waiter to swallow somebody's wake-up, or a wait that keeps the reader from pausing.
         try:
             with self._lock:
-                waiting = not self.entries and self._end is None
-                if waiting:
-                    self._waiters.append(waiter)
-            if waiting:
-                if self.counts_as_wait:
-                    self._flow.begin_wait(waiter)
-                finished = waiter.wait(deadline.remaining())
-            else:
-                finished = True
-        finally:
+                if self.entries or self._end is not None:
+                    woken = True
+                    return
+                self._waiters[waiter] = None
             if self.counts_as_wait:
-                self._flow.end_wait(waiter)
-            if not finished:  # Whoever woke it has taken it out of the line.
-                self._withdraw(waiter)
+                self._flow.begin_wait(waiter)
+            woken = waiter.wait(deadline.remaining())
+        finally:
+            try:
+                self._waiters.pop(waiter, None)
+            finally:
+                self._flow.waits.discard(waiter)
+            if not woken:
+                self._pass_on()
 
-    def _withdraw(self, waiter: Waiter) -> None:
-        """Leave the line after a time-out or an interrupt."""
+    def _pass_on(self) -> None:
+        """Wake the next waiter: this thread may have been woken for an entry that it will not take."""
         with self._lock:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            elif self.entries and self._waiters:
-                # It was woken for an entry that it may not take: the wake-up passes to the next waiter.
-                self._waiters.popleft().wake()
+            if self.entries:
+                self.wake_one_locked()
+
+    def wake_one_locked(self) -> None:
+        """Wake the thread that has waited longest, if any."""
+        try:
+            waiter, _ = self._waiters.popitem(last=False)
+        except KeyError:
+            return
+        waiter.wake()
 
     def _pop_locked(self) -> Entry:
         entry = self.entries.popleft()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from realtime_sync.errors import ClosedError, ConnectionClosed
+from realtime_sync.session._acknowledgements import error_fields
 from realtime_sync.session._api import DISCARD
 from realtime_sync.session._dispatcher import Call
 from realtime_sync.session._local_events import Closed
@@ -29,6 +30,7 @@ logger = logging.getLogger("realtime_sync")
 
 NORMAL_CLOSE = 1000
 TICK_SECONDS = 5.0
+UNSENT_SECONDS = 0.05
 PAUSE_LOG_SECONDS = 10.0
 MAX_LOGGED_TYPES = 256
 BATCH = 128
@@ -73,7 +75,9 @@ class Reader:
             core.open()
             while True:
                 paused = self._prepare()
-                messages = core.connection.service(TICK_SECONDS, read=not paused)
+                # Nothing announces that there is room again for what could not be sent, so look for it.
+                timeout = UNSENT_SECONDS if self.unsent else TICK_SECONDS
+                messages = core.connection.service(timeout, read=not paused)
                 for start in range(0, len(messages), BATCH):
                     self._deliver(messages[start : start + BATCH])
         except ConnectionClosed as error:
@@ -228,7 +232,7 @@ class Reader:
         with core.lock:
             core.ended_quietly = local or (end.code == NORMAL_CLOSE and not core.api.has_open_calls_locked())
             core.ended = end
-            core.flow.paused = False
+            core.flow.update_locked(mailbox_full=False)
             core.api.ended_locked()
             core.acknowledgements.end(core.closed_error)
             core.mailbox.end_locked(core.closed_error)
@@ -254,6 +258,5 @@ class Reader:
 
 
 def _describe_error(event: Any) -> str:
-    error = getattr(event, "error", None)
-    code, message = getattr(error, "code", None), getattr(error, "message", None)
-    return f"{code}: {message}" if code or message else repr(error)
+    fields = error_fields(event)
+    return f"{fields.get('code')}: {fields.get('message')}" if fields else repr(event)

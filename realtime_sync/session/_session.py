@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTimeout
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
+from realtime_sync.session._local_events import LOCAL_EVENT_TYPES
 from realtime_sync.session._names import warn_if_misspelt
-from realtime_sync.session._observers import Pattern, Registration
+from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty
 from realtime_sync.session._stats import Stats
 from realtime_sync.session._subscription import Subscription
@@ -141,29 +142,24 @@ class Session(ClosesOnExit):
         """
         core = self._core
         core.check()
-        warn_if_misspelt(core.api.registry, name)
-        pattern = Pattern(name)
+        self._check_server_event(name)
         deadline = Deadline(timeout)
-        queue = core.new_queue()
-        try:
-            with core.lock:
-                for entry in core.since_locked(core.position):
-                    if pattern.matches(entry[1].type) or pattern.matches(entry[1].wire_type):
-                        queue.put_locked(entry)
-                core.observers.add_queue((pattern,), queue)
-                if core.ended is not None:
-                    queue.end_locked(core.closed_error)
+        with Subscription(core, (name,), since=core.position) as matching:
             while True:
-                number, event, _ = queue.take(deadline)
+                try:
+                    number, event = matching.take(deadline)
+                except Empty:
+                    msg = f"no {name} within {timeout} s"
+                    raise ReceiveTimeout(msg) from None
                 if where is None or where(event):
                     core.seen(number)
                     return event
-        except Empty:
-            msg = f"no {name} within {timeout} s"
-            raise ReceiveTimeout(msg) from None
-        finally:
-            with core.lock:
-                core.observers.remove_queue(queue)
+
+    def _check_server_event(self, name: str) -> None:
+        if name in LOCAL_EVENT_TYPES:
+            msg = f"{name!r} is an event of this library, which only callbacks get: use on({name!r}, …)"
+            raise LocalProtocolError(msg)
+        warn_if_misspelt(self._core.api.registry, name)
 
     def subscribe(self, *names: str) -> Subscription:
         """Open a consumer for all events whose names match any of `names` (patterns as in `on`).
@@ -175,7 +171,7 @@ class Session(ClosesOnExit):
             msg = "subscribe to what? Name at least one event type or pattern ('*' for all)"
             raise LocalProtocolError(msg)
         for name in names:
-            warn_if_misspelt(self._core.api.registry, name)
+            self._check_server_event(name)
         return Subscription(self._core, names)
 
     # -- callbacks ----------------------------------------------------------------------------------------------
@@ -234,7 +230,8 @@ class Session(ClosesOnExit):
         core = self._core
         core.check()
         with core.lock:
-            mine = [each for each in core.observers.registrations if each.name == name and each.handler == handler]
+            known = (*core.observers.registrations, *core.observers.claimed)
+            mine = [each for each in known if each.name == name and each.handler == handler]
             for each in mine:
                 core.observers.remove(each)
 
@@ -252,7 +249,7 @@ class Session(ClosesOnExit):
         """
         core = self._core
         core.check()
-        if core.callbacks.is_dispatching_here():
+        if core.callbacks.is_dispatching_here() or core.urgent.is_dispatching_here():
             msg = "dispatch_events() was called from a callback, which already runs on a dispatching thread"
             raise LocalProtocolError(msg)
         return core.callbacks.run_here(Deadline(timeout))

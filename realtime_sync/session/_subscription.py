@@ -28,6 +28,8 @@ class Subscription(ClosesOnExit):
 
     _core: Core = field(repr=False)
     names: tuple[str, ...]
+    _since: int | None = field(default=None, repr=False, kw_only=True)
+    """Begin with the recent events after this number, and do not count as a consumer: for `wait_for`."""
     _queue: EventQueue = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -35,9 +37,27 @@ class Subscription(ClosesOnExit):
         core = self._core
         core.check()
         self._queue = core.new_queue()
+        patterns = tuple(Pattern(name) for name in self.names)
         with core.lock:
-            core.observers.add_queue(tuple(Pattern(name) for name in self.names), self._queue)
-            core.open_queue_locked(self._queue)
+            if self._since is None:
+                core.open_queue_locked(self._queue)
+            else:
+                self._look_back_locked(self._since, patterns)
+            core.observers.add_queue(patterns, self._queue)
+
+    def _look_back_locked(self, since: int, patterns: tuple[Pattern, ...]) -> None:
+        core = self._core
+        for entry in core.since_locked(since):
+            names = (entry[1].type, entry[1].wire_type)
+            if any(pattern.matches(name) for pattern in patterns for name in names):
+                self._queue.put_locked(entry)
+        if core.ended is not None:
+            self._queue.end_locked(core.closed_error)
+
+    def take(self, deadline: Deadline) -> tuple[int, Any]:
+        """Return the number of the next matching event, and the event. Raises as `EventQueue.take` does."""
+        number, event, _ = self._queue.take(deadline)
+        return number, event
 
     def get(self, timeout: float | None = None) -> Any:
         """Return the next matching event.

@@ -45,7 +45,9 @@ class Waiter:
 
     def _wait_in_slices(self, timeout: float | None, slice_seconds: float) -> bool:
         deadline = Deadline(timeout)
-        while not self._lock.acquire(timeout=min(slice_seconds, deadline.remaining() or slice_seconds)):
+        while True:
+            left = deadline.remaining()
+            if self._lock.acquire(timeout=slice_seconds if left is None else min(slice_seconds, left)):
+                return True
             if deadline.passed():
                 return False
-        return True

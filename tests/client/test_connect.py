@@ -369,9 +369,10 @@ def test_an_interrupted_connect_leaves_nothing(make_peer, monkeypatch):
     assert link.read_eof()[0] & 0x0F == 8, "a close frame, then the end"
 
 
-def test_a_handler_that_cannot_be_called_closes_the_connection(make_peer):
-    """handlers= with nonsense is told, and the socket is gone."""
+def test_a_handler_that_cannot_be_called_is_told_before_dialling(make_peer):
+    """handlers= with nonsense opens no connection."""
     peer = make_peer()
-    with pytest.raises(LocalProtocolError):
-        Client(base_url=base_url(peer), api_key="k").realtime.connect(model="m", handlers={"error": 5})
-    assert peer.link().read_eof() == b""
+    for nonsense in (5, None):
+        with pytest.raises(LocalProtocolError, match="callable"):
+            Client(base_url=base_url(peer), api_key="k").realtime.connect(model="m", handlers={"error": nonsense})
+    assert peer.accepted == 0

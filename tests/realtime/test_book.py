@@ -148,7 +148,7 @@ def test_a_response_without_echo_is_not_ours_once_the_peer_echoed(harness):
 def test_no_order_match_while_voice_detection_may_start_a_response(harness):
     """A response that may be the server's own is never taken for ours."""
     turn = harness.turn()
-    harness.book.vad_starting = True
+    harness.book.speech_ended()
     assert harness.created("vad") is None
     assert harness.created("resp_1") is turn.queue
 
