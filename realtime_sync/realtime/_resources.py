@@ -304,7 +304,7 @@ def _audio_pieces(audio: bytes | bytearray | memoryview | str) -> Iterator[str]:
     """Yield base64 text, at most the server's limit of audio each (and once for empty audio)."""
     if isinstance(audio, str):
         try:
-            binascii.a2b_base64(audio[: len(audio) - len(audio) % 4], strict_mode=True) if audio else b""
+            base64.b64decode(audio, validate=True)
         except (binascii.Error, ValueError) as error:
             msg = f"audio given as text must be base64: {error}"
             raise LocalProtocolError(msg) from None

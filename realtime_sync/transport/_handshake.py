@@ -152,7 +152,7 @@ def upgrade(stream: Stream, request: Request, deadline: Deadline) -> Upgraded:
         client.connect(  # type: ignore[no-untyped-call]  # websocket-client leaves it without annotations
             _PLACEHOLDER, socket=carrier, host=request.host_header, suppress_origin=True, redirect_limit=0
         )
-    except (websocket.WebSocketException, OSError, ValueError, ConnectError) as error:
+    except (websocket.WebSocketException, OSError, ValueError, LookupError, ConnectError) as error:
         if isinstance(carrier.failure, ConnectError):
             raise carrier.failure from None
         if carrier.failure is not None:
@@ -163,6 +163,9 @@ def upgrade(stream: Stream, request: Request, deadline: Deadline) -> Upgraded:
         # websocket-client's own text may quote headers of the response.
         msg = f"{request.address} did not answer with a WebSocket upgrade ({type(error).__name__})"
         raise ConnectError(msg) from None
+    if carrier.status != _SWITCHING:
+        # websocket-client before 1.9.2 takes a redirect that it may not follow for an upgrade.
+        raise _rejection(carrier, request, deadline)
     headers = _headers(carrier.head)
     if "sec-websocket-extensions" in headers:
         msg = f"{request.address} chose a WebSocket extension that was not offered"

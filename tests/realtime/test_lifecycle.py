@@ -349,6 +349,8 @@ class Interrupted(BaseException):
     """Raised by the alarm, as Ctrl-C would."""
 
 
+# An interrupt that hits a finalizer or a callback of the garbage collector can be raised nowhere.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_interrupts_anywhere_leave_the_session_usable(open_session):
     """An alarm that raises inside every blocking call, 400 times: nothing stays locked, and the session works after."""
     from tests.support.peer import echo

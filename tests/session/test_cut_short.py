@@ -1,0 +1,94 @@
+"""Waits that an exception from a signal handler ends: nothing of them may stay behind."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from realtime_sync.session import _dispatcher, _queue
+from realtime_sync.session._dispatcher import Call, Dispatcher
+from realtime_sync.session._flow import Flow
+from realtime_sync.session._observers import Registration
+from realtime_sync.session._queue import EventQueue
+from realtime_sync.session._waiting import Waiter
+from realtime_sync.transport import Deadline
+from tests.support.waiting import run_in_thread, wait_until
+
+
+class CutShort(Waiter):
+    """A waiter that Ctrl-C interrupts."""
+
+    def wait(self, timeout):  # noqa: ARG002  (the signature of `Waiter.wait`)
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def dispatcher():
+    """A dispatcher with a thread, which is ended with the test."""
+    made = Dispatcher(
+        name="callbacks",
+        lock=threading.Lock(),
+        flow=Flow(wake=lambda: None),
+        max_bytes=None,
+        low_mark=0,
+        report=lambda error: False,
+        listens=lambda: True,
+    )
+    made.wanted = True
+    yield made
+    with made._lock:
+        made.finish_locked(None)
+    if made.thread is not None:
+        made.thread.join(10)
+
+
+def put(dispatcher, handler):
+    registration = Registration(name="x", handler=handler, once=False, urgent=False, cancel=lambda each: None)
+    with dispatcher._lock:
+        dispatcher.put_locked(Call("event", (registration,), 1))
+
+
+def test_a_taker_cut_short_swallows_no_wake_up(monkeypatch):
+    """After it, an entry wakes the taker that still waits, and nothing keeps the reader from pausing."""
+    flow = Flow(wake=lambda: None)
+    queue = EventQueue(lock=threading.Lock(), flow=flow)
+    with monkeypatch.context() as patch:
+        patch.setattr(_queue, "Waiter", CutShort)
+        with pytest.raises(KeyboardInterrupt):
+            queue.take(Deadline(None))
+    assert not flow.waits
+    other = run_in_thread(queue.take, Deadline(10))
+    wait_until(lambda: queue._waiters)
+    with queue._lock:
+        queue.put_locked((1, "x", 1))
+    assert other.result(5) == (1, "x", 1)
+
+
+def test_a_guest_cut_short_while_waiting_gives_the_callbacks_back(dispatcher, monkeypatch):
+    """Calls that come after it run on the dispatcher's own thread."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_dispatcher, "Waiter", CutShort)
+        with pytest.raises(KeyboardInterrupt):
+            dispatcher.run_here(Deadline(None))
+    dispatcher.start_if_needed()
+    ran = []
+    put(dispatcher, ran.append)
+    wait_until(lambda: ran)
+
+
+def test_a_guest_cut_short_in_a_callback_lets_the_next_call_run(dispatcher):
+    """The call that raised is over, and the place of the running thread is free."""
+    ran = []
+
+    def interrupt(event):
+        raise KeyboardInterrupt
+
+    put(dispatcher, interrupt)
+    put(dispatcher, ran.append)
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.run_here(Deadline(5))
+    assert not ran
+    assert not dispatcher.is_dispatching_here()
+    dispatcher.start_if_needed()
+    wait_until(lambda: ran)
