@@ -39,13 +39,13 @@ def test_a_refused_create_keeps_nothing_of_the_response_it_was_matched_with(conn
     peer.delta("FOREIGN", "vad")
     if consumed:
         assert next(stream.text()) == "FOREIGN"
-    else:
-        wait_until(lambda: rt.stats.events_received == 2)
-    asked = run_in_thread(stream.turn)
     peer.error(create["event_id"], code="conversation_already_has_active_response")
+    wait_until(lambda: rt.stats.events_received == 3)
+    pieces = run_in_thread(lambda: list(stream.text()))
     peer.finish("FOREIGN", "vad")
     peer.respond(peer.receive("response.create"), "mine", response_id="mine", echo=False)
-    turn = asked.result()
+    assert pieces.result() == ["mine"]
+    turn = stream.turn()
     assert (turn.text, turn.id) == ("mine", "mine")
 
 

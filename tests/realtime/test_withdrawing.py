@@ -51,7 +51,6 @@ def test_a_callback_that_gets_no_events_does_not_keep_the_reader_from_pausing(co
     for _ in range(50):
         peer.send("x.more")
     wait_until(lambda: rt._core.flow.paused)
-    assert len(rt._core.mailbox) < 50
     assert [rt.receive(timeout=10).type for _ in range(50)] == ["x.more"] * 50
 
 
@@ -59,8 +58,12 @@ def test_a_wait_for_cut_short_while_leaving_is_forgotten(connect, monkeypatch):
     """Ctrl-C while wait_for takes its subscription down leaves no queue that fills for ever."""
     rt, peer = connect()
 
+    remove = ObserverIndex.remove_queue
+
     def cut_short(self, queue):
-        raise KeyboardInterrupt
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        remove(self, queue)  # The reader, which no signal handler interrupts.
 
     with monkeypatch.context() as patch:
         patch.setattr(ObserverIndex, "remove_queue", cut_short)
