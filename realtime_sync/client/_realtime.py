@@ -64,11 +64,7 @@ class RealtimeResource:
         """
         client = self._client
         client.check_open()
-        if options is not None and websocket_connection_options is not None:
-            msg = "give options or websocket_connection_options, not both: they mean the same"
-            raise ConfigurationError(msg)
-        given = ConnectionOptions.of(options if options is not None else websocket_connection_options)
-        merged = given.over(client.options)
+        merged = _one_of(options, websocket_connection_options).over(client.options)
         config = _session_config(session, modalities, intent)
         query = _query(model, call_id, intent, client.endpoint)
         url = client.endpoint.websocket_url("/realtime", {**query, **(extra_query or {})})
@@ -90,6 +86,15 @@ class RealtimeResource:
             _give_up(core, opened)
             raise
         return opened
+
+
+def _one_of(
+    options: ConnectionOptions | Mapping[str, Any] | None, other: ConnectionOptions | Mapping[str, Any] | None
+) -> ConnectionOptions:
+    if options is not None and other is not None:
+        msg = "give options or websocket_connection_options, not both: they mean the same"
+        raise ConfigurationError(msg)
+    return ConnectionOptions.of(options if options is not None else other)
 
 
 def _checked(handlers: Mapping[str, Callable[[Any], object]]) -> Mapping[str, Callable[[Any], object]]:

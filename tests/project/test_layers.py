@@ -127,7 +127,8 @@ def test_every_module_imports_alone():
     names = [".".join(["realtime_sync", *path.relative_to(PACKAGE).with_suffix("").parts]) for path in modules()]
     for name in names:
         if not name.endswith("__main__"):
-            importlib.import_module(name.removesuffix(".__init__"))
+            name = name.removesuffix(".__init__")
+            assert importlib.import_module(name).__name__ == name
 
 
 def test_the_readme_code_runs():
