@@ -127,8 +127,8 @@ def test_every_module_imports_alone():
     names = [".".join(["realtime_sync", *path.relative_to(PACKAGE).with_suffix("").parts]) for path in modules()]
     for name in names:
         if not name.endswith("__main__"):
-            name = name.removesuffix(".__init__")
-            assert importlib.import_module(name).__name__ == name
+            found = importlib.import_module(name.removesuffix(".__init__"))
+            assert found.__name__ == name.removesuffix(".__init__")
 
 
 def test_the_readme_code_runs():
