@@ -66,24 +66,45 @@ class Catalogue:
 
     classes: Mapping[str, type[KnownEvent]]
     """By name; beta-era names lead to the classes of their present ones."""
+    variants: Mapping[str, tuple[type[KnownEvent], ...]]
+    """All classes of a name that has several, the first of which is in `classes`."""
     flat: Mapping[str, Callable[[_Raw], Event | None]] = field(init=False)
     """Makes an event of a JSON object that has just the fields of its class, all scalars; else None. The fast way."""
     structure: Mapping[str, Callable[[_Raw, Any], Event]] = field(init=False)
     """Makes an event of any JSON object with a ``type``, or raises `Misfit`."""
 
     def __attrs_post_init__(self) -> None:
-        self.flat = _Functions(self.classes, build_flat, _not_flat)
-        self.structure = _Functions(self.classes, structure_function, _unknown_event)
+        self.flat = _Functions(self.classes, self._flat_function, _not_flat)
+        self.structure = _Functions(self.classes, self._structure_function, _unknown_event)
+
+    def _flat_function(self, cls: type[KnownEvent], wire_type: str | None) -> Callable[[_Raw], Event | None]:
+        return _not_flat if cls.type in self.variants else build_flat(cls, wire_type)
+
+    def _structure_function(self, cls: type[KnownEvent], wire_type: str | None) -> Callable[[_Raw, Any], Event]:
+        if cls.type not in self.variants:
+            return structure_function(cls, wire_type)
+        variants = [(each, structure_function(each, wire_type)) for each in self.variants[cls.type]]
+
+        def structure(raw: _Raw, _: Any = None) -> Event:
+            """Make the first variant that recognises the event; if none does, try the last, and say what is wrong."""
+            fitting = (function for each, function in variants if each.recognises(raw))
+            return next(fitting, variants[-1][1])(raw, None)
+
+        return structure
 
     @classmethod
     def of(cls, module: ModuleType) -> Catalogue:
         """Read a module's ``ServerEvent`` union and its ``BETA_NAMES``."""
-        members = [each for each in get_args(module.ServerEvent) if issubclass(each, KnownEvent)]
-        classes = {each.type: each for each in members}
-        return cls(classes | {old: classes[new] for old, new in module.BETA_NAMES.items()})
+        by_type: dict[str, tuple[type[KnownEvent], ...]] = {}
+        for each in get_args(module.ServerEvent):
+            if issubclass(each, KnownEvent):
+                by_type[each.type] = (*by_type.get(each.type, ()), each)
+        classes = {name: found[0] for name, found in by_type.items()}
+        old_names = {old: classes[new] for old, new in module.BETA_NAMES.items()}
+        return cls(classes | old_names, {name: found for name, found in by_type.items() if len(found) > 1})
 
 
-_MODULES = {"realtime": "realtime_sync.types.realtime"}
+_MODULES = {name: f"realtime_sync.types.{name}" for name in ("realtime", "translation", "responses")}
 _catalogues: dict[str, Catalogue] = {}
 
 

@@ -195,7 +195,7 @@ class _Plan:
     @classmethod
     def of(cls, name: str, attribute: Attribute[Any]) -> _Plan:
         types = alternatives(attribute.type)
-        outgoing = attribute.default is NOT_GIVEN
+        outgoing = NotGiven in get_args(attribute.type)
         some = [each for each in types if each is not NoneType]
         return cls(
             name=name,

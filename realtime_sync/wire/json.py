@@ -23,8 +23,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SCALARS = frozenset({str, int, bool, type(None)})
 # orjson turns integers from here on into floats; below, a float really was one.
 _LARGEST_EXACT = float(2**63)
-_STRICT = 0 if orjson is None else (
-    orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_STRICT = (
+    0
+    if orjson is None
+    else (orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS)
 )
 
 
