@@ -256,7 +256,7 @@ def test_a_misfit_names_its_path(decode, item, path) -> None:
         ({"type": "realtime", "id": "s"}, rt.RealtimeSessionCreateResponse),
         ({"type": "transcription", "id": "s"}, rt.RealtimeTranscriptionSessionCreateResponse),
         ({"id": "s"}, rt.RealtimeSessionCreateResponse),
-        ({"id": "s", "modalities": ["text"], "turn_detection": None}, rt.RealtimeBetaSession),
+        ({"id": "s", "modalities": ["text"], "voice": "alloy"}, rt.RealtimeBetaSession),
         ({"object": "realtime.transcription_session"}, rt.RealtimeBetaTranscriptionSessionCreateResponse),
         ({"input_audio_format": "pcm16"}, rt.RealtimeBetaTranscriptionSessionCreateResponse),
         ({"type": "hologram"}, UnknownObject),

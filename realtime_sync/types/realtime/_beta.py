@@ -54,7 +54,6 @@ _FLAT = frozenset(
 _FOR_RESPONSES = frozenset(
     {"instructions", "max_response_output_tokens", "model", "output_audio_format", "tools", "voice"}
 )
-_INPUT = frozenset({"input_audio_format", "input_audio_transcription"})
 _ONLY_IN_BETA = frozenset({"modalities", "output_audio_format", "temperature", "voice"})
 
 __all__ = [
@@ -305,10 +304,10 @@ class RealtimeBetaTranscriptionSessionCreateResponse(WireObject):
 
     @classmethod
     def recognises(cls, raw: Mapping[str, Any]) -> bool:
-        """Tell it from other sessions without a type: by ``object``; else it has input, and nothing for responses."""
+        """Tell it from other sessions without a type: by ``object``; else it is flat and has nothing for responses."""
         if "object" in raw:
             return bool(raw["object"] == "realtime.transcription_session")
-        return not _INPUT.isdisjoint(raw) and _FOR_RESPONSES.isdisjoint(raw) and _NESTED.isdisjoint(raw)
+        return not _FLAT.isdisjoint(raw) and _FOR_RESPONSES.isdisjoint(raw) and _NESTED.isdisjoint(raw)
 
 
 @frozen(kw_only=True, eq=False, repr=False)

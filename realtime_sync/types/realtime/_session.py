@@ -46,6 +46,7 @@ class RealtimeAudioFormatsAudioPCM(WireObject):
     """Signed 16-bit little-endian mono PCM: 48 bytes a millisecond at 24 kHz."""
 
     type: ClassVar[Literal["audio/pcm"]] = "audio/pcm"
+    optional_tags: ClassVar[frozenset[str]] = frozenset({"type"})
     rate: int | None = None
     """Samples a second; 24000 is the only rate there is."""
 

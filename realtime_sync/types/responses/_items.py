@@ -62,8 +62,6 @@ from realtime_sync.types.responses._text_format import (
 )
 from realtime_sync.types.responses._tools import Tool
 
-_INPUT_ROLES = frozenset({"user", "system", "developer"})
-
 __all__ = [
     "EasyInputMessage",
     "ResponseCompactionItem",
@@ -83,6 +81,20 @@ __all__ = [
     "ResponseOutputMessage",
     "ResponseReasoningItem",
 ]
+
+_OTHERS = ("user", "system", "developer")
+_PARTS_OF_OTHERS = ("input_text", "input_image", "input_file")
+
+
+def _is_by_model(raw: Mapping[str, Any]) -> bool:
+    """Tell by role and content whether a message is the model's; the role alone does not decide."""
+    content = raw.get("content")
+    if isinstance(content, str):
+        return False
+    if raw.get("role") not in _OTHERS:
+        return True
+    parts = content if isinstance(content, list) else ()
+    return any(isinstance(part, dict) and part.get("type") not in _PARTS_OF_OTHERS for part in parts)
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -118,7 +130,7 @@ class ResponseInputItemMessage(WireObject):
     @classmethod
     def recognises(cls, raw: Mapping[str, Any]) -> bool:
         """Tell it from other messages: parts by someone else than the model."""
-        return raw.get("role") in _INPUT_ROLES and isinstance(raw.get("content"), list) and "phase" not in raw
+        return not _is_by_model(raw) and isinstance(raw.get("content"), list) and "phase" not in raw
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -135,8 +147,8 @@ class ResponseInputMessageItem(WireObject):
 
     @classmethod
     def recognises(cls, raw: Mapping[str, Any]) -> bool:
-        """Tell it from other messages: the role is not the model's."""
-        return raw.get("role") in _INPUT_ROLES
+        """Tell it from other messages: parts by someone else than the model."""
+        return not _is_by_model(raw)
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -156,7 +168,7 @@ class ResponseOutputMessage(WireObject):
     @classmethod
     def recognises(cls, raw: Mapping[str, Any]) -> bool:
         """Tell it from other messages: parts by the model."""
-        return raw.get("role") not in _INPUT_ROLES and not isinstance(raw.get("content"), str)
+        return _is_by_model(raw)
 
 
 @frozen(kw_only=True, eq=False, repr=False)
