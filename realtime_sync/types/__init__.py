@@ -1,4 +1,4 @@
-"""Event and object classes, one module per API: ``types.realtime``.
+"""Event and object classes, one module per API: ``types.realtime``, ``types.translation``, ``types.responses``.
 
 Importing this package loads no catalogue; each one loads when it is first used. What servers send that no
 catalogue knows arrives as `UnknownEvent`, `UndecodableEvent` or, inside an event, `UnknownObject`.
@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Any
 from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent, UnknownObject, WireObject
 
 if TYPE_CHECKING:
-    from realtime_sync.types import realtime
+    from realtime_sync.types import realtime, responses, translation
 
-__all__ = ["Event", "UndecodableEvent", "UnknownEvent", "UnknownObject", "WireObject", "realtime"]
+__all__ = [
+    "Event",
+    "UndecodableEvent",
+    "UnknownEvent",
+    "UnknownObject",
+    "WireObject",
+    "realtime",
+    "responses",
+    "translation",
+]
 
-_CATALOGUES = frozenset({"realtime"})
+_CATALOGUES = frozenset({"realtime", "responses", "translation"})
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,8 @@ strings. How a field's default reads:
 - ``None``: what servers may send. None when it was null or missing; a decoded object remembers which, and in
   an object that you construct None is not sent.
 - ``NOT_GIVEN``: what only clients send. `NOT_GIVEN` is not sent, None goes out as null.
+- ``UNSET``: what both sides send and may be null. As None in a decoded object, as `NOT_GIVEN` in a constructed one.
+- a string: the fixed ``type`` of an object that nothing else can stand in for, so that another value does no harm.
 """
 
 # No ``from __future__ import annotations`` here or in the catalogues: the converter reads the annotations,
@@ -15,7 +17,7 @@ strings. How a field's default reads:
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from attrs import Attribute, field, fields, frozen
 
@@ -23,6 +25,9 @@ from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import DecodeError, LocalProtocolError
 
 __all__ = ["Event", "UndecodableEvent", "UnknownEvent", "UnknownObject", "WireObject"]
+
+UNSET: Any = NOT_GIVEN
+"""`NOT_GIVEN` as the default of a field whose annotation does not show it: no decoded object ever holds it."""
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _HIDDEN = frozenset({"_shape", "_extra"})
@@ -47,6 +52,8 @@ class Layout:
 
     fields: Mapping[str, "Attribute[Any]"]
     tags: Mapping[str, str]
+    outgoing: frozenset[str]
+    """The fields that only clients send: None is null in them, and never stands for nothing."""
 
 
 # Filled in as classes are first looked at, by any thread: working a layout out twice does no harm.
@@ -64,7 +71,11 @@ def layout_of(cls: type["WireObject"]) -> Layout:
 def _work_out(cls: type["WireObject"]) -> Layout:
     own = {_wire_name(each.name): each for each in fields(cls) if each.name not in _HIDDEN}
     found = {name: getattr(cls, name, None) for name in _TAGS if name not in own}
-    return Layout(fields=own, tags={name: value for name, value in found.items() if isinstance(value, str)})
+    return Layout(
+        fields=own,
+        tags={name: value for name, value in found.items() if isinstance(value, str)},
+        outgoing=frozenset(name for name, each in own.items() if NotGiven in get_args(each.type)),
+    )
 
 
 def _wire_name(name: str) -> str:
@@ -82,6 +93,11 @@ def as_tuple(values: Iterable[Any] | NotGiven | None) -> Any:
     return tuple(values)
 
 
+def as_value(value: object) -> Any:
+    """Return a list as a tuple, and anything else as it is: for fields that take more than sequences."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _own_extra(extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return dict(extra) if extra else None
 
@@ -92,6 +108,8 @@ class WireObject:
 
     optional_tags: ClassVar[frozenset[str]] = frozenset()
     """The tags that real peers leave out, so that their absence does not rule the class out in a union."""
+    types: ClassVar[tuple[str, ...]] = ()
+    """By what values of ``type`` a union knows the class, where ``type`` is not fixed but a field."""
 
     # The converter sets both without the constructor; `attrs.evolve` hands both on.
     _shape: Shape | None = field(default=None, alias="_shape")
@@ -105,6 +123,11 @@ class WireObject:
             if taken:
                 msg = f"{type(self).__name__}: {', '.join(taken)} cannot be in extra: it is a field of its own"
                 raise LocalProtocolError(msg)
+
+    @classmethod
+    def recognises(cls, raw: Mapping[str, Any]) -> bool:  # noqa: ARG003  # for those that override it
+        """Tell whether a JSON object with this class's tags is one of this class, where others have the same tags."""
+        return True
 
     @property
     def extra(self) -> Mapping[str, Any]:
@@ -126,8 +149,8 @@ class WireObject:
                 yield name, extra[name]
         for name, attribute in layout.fields.items():
             value = getattr(self, attribute.name)
-            left_out = value is NOT_GIVEN or (value is None and attribute.default is None)
-            if not left_out and name not in keys:
+            absent = attribute.default is None or (shape is not None and name not in layout.outgoing)
+            if value is not NOT_GIVEN and not (value is None and absent) and name not in keys:
                 yield name, value
         for name, value in extra.items():
             if name not in keys:
@@ -141,7 +164,9 @@ class WireObject:
         return {name: _plain(value) for name, value in self.wire_items()}
 
     def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, attribute.name) for attribute in layout_of(type(self)).fields.values())
+        layout = layout_of(type(self))
+        values = ((name, getattr(self, attribute.name)) for name, attribute in layout.fields.items())
+        return tuple(None if value is NOT_GIVEN and name not in layout.outgoing else value for name, value in values)
 
     def __eq__(self, other: object) -> bool:
         """Compare class, fields and unknown fields; null and missing are the same here."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cattrs import Converter
 
 from realtime_sync.types._base import UnknownObject, WireObject, layout_of
@@ -84,6 +84,7 @@ def _hook_for_alternatives(annotation: Any) -> _Hook:
     expected = describe(types)
     lists = next((_converter.get_structure_hook(each) for each in types if _is_sequence(each)), None)
     objects = _hook_for_objects(types)
+    anything = Any in types
 
     def structure(value: Any, _: Any = None) -> Any:
         kind = value.__class__
@@ -93,31 +94,34 @@ def _hook_for_alternatives(annotation: Any) -> _Hook:
             return objects(value, None)
         if kind is list and lists is not None:
             return lists(value, None)
+        if anything:
+            return value
         raise Misfit(expected, value)
 
     return structure
 
 
 def _hook_for_objects(types: tuple[Any, ...]) -> _Hook | None:
-    """Choose among the classes of a union: the first whose tags all match, else what takes any object.
+    """Choose among the classes of a union: the first that takes the object, else what takes any object.
 
     Tags are the fixed fields (``type``, ``role``). An object without a ``type`` can be one of a class that
-    has none or may lack it; where no class of the union has tags, any object is one of the first class.
+    has none or may lack it; where no class of the union has tags, one that none recognises is of the last.
     """
     classes = [each for each in types if _is_wire_class(each)]
     if UnknownObject in types:
         other: _Hook | None = _structure_unknown
     else:
-        other = _structure_map if any(is_map(each) for each in types) else None
-    if not any(layout_of(cls).tags for cls in classes):
-        return _converter.get_structure_hook(classes[0]) if classes else other
+        other = _structure_map if Any in types or any(is_map(each) for each in types) else None
     candidates = [_Candidate.of(cls) for cls in classes]
+    if not any(each.kinds or each.tags for each in candidates):
+        return _first_of(candidates) if candidates else other
     by_type: dict[str, list[_Candidate]] = {}
     for each in candidates:
-        if each.kind is not None:
-            by_type.setdefault(each.kind, []).append(each)
+        for kind in each.kinds:
+            by_type.setdefault(kind, []).append(each)
+    by_type = {kind: each if len(each) > 1 else [each[0].alone()] for kind, each in by_type.items()}
     expected = f"an object of type {' or '.join(by_type)}"
-    untyped = [each for each in candidates if each.kind is None or "type" in each.optional]
+    untyped = [each for each in candidates if not each.kinds or "type" in each.optional]
 
     def structure(value: Any, _: Any = None) -> Any:
         tag = value.get("type")
@@ -132,26 +136,50 @@ def _hook_for_objects(types: tuple[Any, ...]) -> _Hook | None:
     return structure
 
 
+def _first_of(candidates: list[_Candidate]) -> _Hook:
+    """Choose among classes without tags."""
+    *first, last = candidates
+    if not first:
+        return last.hook
+
+    def structure(value: Any, _: Any = None) -> Any:
+        return next((each for each in first if each.recognises(value)), last).hook(value, None)
+
+    return structure
+
+
 @frozen
 class _Candidate:
     """A class of a union and what tells its objects from others."""
 
-    kind: str | None
-    """The fixed ``type``; None if the class has none."""
+    kinds: tuple[str, ...]
+    """What ``type`` may be; empty if the class has none."""
     tags: tuple[tuple[str, str], ...]
     """The fixed fields other than ``type``."""
     optional: frozenset[str]
+    recognises: Callable[[Mapping[str, Any]], bool]
     hook: _Hook
 
     @classmethod
     def of(cls, candidate: type[WireObject]) -> _Candidate:
         tags = dict(layout_of(candidate).tags)
         kind = tags.pop("type", None)
-        return cls(kind, tuple(tags.items()), candidate.optional_tags, _converter.get_structure_hook(candidate))
+        return cls(
+            candidate.types if kind is None else (kind,),
+            tuple(tags.items()),
+            candidate.optional_tags,
+            candidate.recognises,
+            _converter.get_structure_hook(candidate),
+        )
+
+    def alone(self) -> _Candidate:
+        """Return the candidate as it is where no other has the same type: then it need not recognise its objects."""
+        return evolve(self, recognises=lambda _: True)
 
     def takes(self, raw: Mapping[str, Any]) -> bool:
-        """Tell whether an object of the right type carries this class's other tags."""
-        return all(raw[name] == tag if name in raw else name in self.optional for name, tag in self.tags)
+        """Tell whether an object of the right type is one of this class."""
+        tagged = all(raw[name] == tag if name in raw else name in self.optional for name, tag in self.tags)
+        return tagged and self.recognises(raw)
 
 
 def _build_converter() -> Converter:

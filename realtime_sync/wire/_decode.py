@@ -53,7 +53,8 @@ def parse_event(data: str | bytes, registry: str) -> ServerEvent:
 
     Args:
         data: JSON text; bytes are UTF-8.
-        registry: the API whose events these are, "realtime": the same names mean different things elsewhere.
+        registry: the API whose events these are, "realtime", "translation" or "responses": the same names mean
+            different things in each.
 
     Raises:
         DecodeError: for malformed JSON, for JSON that is not an object, and for one without a ``type`` string.

@@ -12,8 +12,8 @@ beforehand. What `build_flat` makes for a class, written by hand::
             …
         except KeyError:
             return None
-        self._shape = full                          # every field is there, and nothing else
         self._extra = None
+        self._shape = shape                         # just these keys
         self.__class__ = ResponseTextDeltaEvent
         return self
 """
@@ -47,6 +47,7 @@ _SCALARS: Mapping[Any, frozenset[type]] = {
 }
 _NOT_FROM_JSON = (NotGiven, bytes, bytearray, memoryview)
 _MAX_SHAPES = 64
+_MAX_UNKNOWN = 4
 
 
 def alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -151,30 +152,50 @@ def build(cls: type[_W], hook_for: HookSource, wire_type: str | None = None) -> 
     return source.function("structure", f"<structure {cls.__name__}>")
 
 
-def build_flat(cls: type[_W], wire_type: str | None = None) -> Callable[[dict[str, Any]], _W | None]:
-    """Return the function that makes a `cls` of an object with all its fields, all of them as declared, and no other.
+def build_flat(
+    cls: type[_W], wire_type: str | None = None, shape: Shape | None = None
+) -> Callable[[dict[str, Any]], _W | None] | None:
+    """Return the function that makes a `cls` of an object with exactly these keys, all values as declared.
 
-    For anything else the function returns None, and so it always does for a class with a field that is no
-    string, whole number or boolean. So what it makes of `json.read` needs no settling. It may be called from
-    any thread.
+    For anything else the function returns None. What it takes holds strings, whole numbers, booleans and empty
+    lists only, so that what it makes of `json.read` needs no settling. It may be called from any thread.
+    None if there can be no such function: one of the keys is for something else.
+
+    Args:
+        cls: the class to make.
+        wire_type: the ``type`` that the objects come under; None for the class's own.
+        shape: the keys, unknown ones may be among them; None for all of the class.
     """
     layout = layout_of(cls)
     plans = [_Plan.of(name, attribute) for name, attribute in layout.fields.items()]
-    if not all(plan.is_scalar and float not in plan.types for plan in plans):
-        return lambda _: None
-    # As many keys as there are fields, and each field found: that is all of them, and no other.
-    keys = (*layout.tags, *layout.fields)
-    full = Shape(keys=keys, wire_type=wire_type or layout.tags.get("type"))
-    source = _Source.of(cls, full=full)
+    keys = shape.keys if shape else (*layout.tags, *layout.fields)
+    unknown = shape.unknown if shape else ()
+    if len(unknown) > _MAX_UNKNOWN or not all(plan.is_flat or plan.name not in keys for plan in plans):
+        return None
+    shape = shape or Shape(keys=keys, wire_type=wire_type or layout.tags.get("type"))
+    # Unknown keys are a peer's words: bound, and never part of the text of a function.
+    bound = {f"key_{index}": key for index, key in enumerate(unknown)}
+    source = _Source.of(cls, shape=shape, **bound)
     source.add(0, "def flat(raw):")
+    # As many keys as expected, and each of those found: that is all of them, and no other.
     source.add(1, f"if len(raw) != {len(keys)}: return None")
     source.add(1, "try:")
     source.add(2, "self = new(Draft)")
     for plan in plans:
-        source.add(2, f"self.{plan.attribute} = value = raw[{plan.name!r}]")
-        source.add(2, f"if {plan.unfit(source)}: return None")
+        if plan.name not in keys:
+            source.add(2, f"self.{plan.attribute} = {'NOT_GIVEN' if plan.outgoing else 'None'}")
+        elif plan.is_scalar:
+            source.add(2, f"self.{plan.attribute} = value = raw[{plan.name!r}]")
+            source.add(2, f"if {plan.unfit(source)}: return None")
+        else:
+            source.add(2, f"if raw[{plan.name!r}] != []: return None")
+            source.add(2, f"self.{plan.attribute} = ()")
+    for name in bound:
+        source.add(2, f"if raw[{name}].__class__ is not str: return None")
+    extra = ", ".join(f"{name}: raw[{name}]" for name in bound)
+    source.add(2, f"self._extra = {f'{{{extra}}}' if bound else 'None'}")
     source.add(1, "except KeyError:", "    return None")
-    source.add(1, "self._shape = full", "self._extra = None", "self.__class__ = Class", "return self")
+    source.add(1, "self._shape = shape", "self.__class__ = Class", "return self")
     return source.function("flat", f"<flat {cls.__name__}>")
 
 
@@ -195,7 +216,7 @@ class _Plan:
     @classmethod
     def of(cls, name: str, attribute: Attribute[Any]) -> _Plan:
         types = alternatives(attribute.type)
-        outgoing = attribute.default is NOT_GIVEN
+        outgoing = NotGiven in get_args(attribute.type)
         some = [each for each in types if each is not NoneType]
         return cls(
             name=name,
@@ -210,6 +231,11 @@ class _Plan:
     @property
     def is_scalar(self) -> bool:
         return all(each in _SCALARS for each in self.types)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it can be read without looking further: neither a fraction nor an object can stand in it."""
+        return (self.is_scalar and float not in self.types) or any(get_origin(each) is tuple for each in self.types)
 
     @property
     def hook(self) -> str:

@@ -28,6 +28,23 @@ ESSENTIAL = {
     "input_audio_buffer.cleared": set(),
     "input_audio_buffer.speech_started": set(),
     "input_audio_buffer.speech_stopped": set(),
+    "input_audio_buffer.timeout_triggered": set(),
+    "input_audio_buffer.dtmf_event_received": {"event"},
+    "output_audio_buffer.started": set(),
+    "output_audio_buffer.stopped": set(),
+    "output_audio_buffer.cleared": set(),
+    "conversation.item.input_audio_transcription.delta": {"item_id"},
+    "conversation.item.input_audio_transcription.completed": {"item_id", "transcript"},
+    "conversation.item.input_audio_transcription.failed": {"item_id", "error"},
+    "conversation.item.input_audio_transcription.segment": {"item_id", "text"},
+    "mcp_list_tools.in_progress": {"item_id"},
+    "mcp_list_tools.completed": {"item_id"},
+    "mcp_list_tools.failed": {"item_id"},
+    "response.mcp_call.in_progress": {"item_id"},
+    "response.mcp_call.completed": {"item_id"},
+    "response.mcp_call.failed": {"item_id"},
+    "response.mcp_call_arguments.delta": {"item_id", "delta"},
+    "response.mcp_call_arguments.done": {"item_id", "arguments"},
     "response.created": {"response"},
     "response.done": {"response"},
     "response.output_item.added": {"item"},
@@ -63,7 +80,7 @@ def test_all_other_fields_of_a_server_event_may_be_missing() -> None:
             assert each.default is None or name in ESSENTIAL[cls.type]
 
 
-def test_the_client_events_are_the_eleven_of_the_protocol() -> None:
+def test_the_client_events_are_those_of_the_protocol_and_its_beta() -> None:
     """Every client event is in the union, under its own name."""
     assert {cls.type for cls in CLIENT_EVENTS} == {
         "session.update",
@@ -77,6 +94,7 @@ def test_the_client_events_are_the_eleven_of_the_protocol() -> None:
         "output_audio_buffer.clear",
         "response.create",
         "response.cancel",
+        "transcription_session.update",
     }
 
 

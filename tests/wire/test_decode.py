@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from realtime_sync.errors import DecodeError
-from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject
+from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject, responses
 from realtime_sync.types import realtime as rt
 from realtime_sync.wire import event_decoder, event_names, parse_event
 from realtime_sync.wire._registry import catalogue_of
@@ -212,7 +212,8 @@ def _item(raw, decode):
         ({"type": "message", "role": "tool"}, UnknownObject),
         ({"type": "message", "role": None}, UnknownObject),
         ({"type": "message"}, UnknownObject),
-        ({"type": "mcp_call", "id": "x"}, UnknownObject),
+        ({"type": "mcp_call", "id": "x"}, rt.RealtimeMcpToolCall),
+        ({"type": "hologram", "id": "x"}, UnknownObject),
         ({"type": ["message"]}, UnknownObject),
         ({"type": None}, UnknownObject),
         ({}, UnknownObject),
@@ -254,7 +255,10 @@ def test_a_misfit_names_its_path(decode, item, path) -> None:
     [
         ({"type": "realtime", "id": "s"}, rt.RealtimeSessionCreateResponse),
         ({"type": "transcription", "id": "s"}, rt.RealtimeTranscriptionSessionCreateResponse),
-        ({"id": "s", "modalities": ["text"], "turn_detection": None}, rt.RealtimeSessionCreateResponse),
+        ({"id": "s"}, rt.RealtimeSessionCreateResponse),
+        ({"id": "s", "modalities": ["text"], "voice": "alloy"}, rt.RealtimeBetaSession),
+        ({"object": "realtime.transcription_session"}, rt.RealtimeBetaTranscriptionSessionCreateResponse),
+        ({"input_audio_format": "pcm16"}, rt.RealtimeBetaTranscriptionSessionCreateResponse),
         ({"type": "hologram"}, UnknownObject),
         ({"type": 1}, UnknownObject),
     ],
@@ -409,3 +413,95 @@ def test_there_is_no_registry_of_another_name() -> None:
     """A wrong registry is refused, with the right ones named."""
     with pytest.raises(ValueError, match="realtime"):
         event_decoder("surreal")
+
+
+def test_the_fast_way_follows_the_keys_that_a_server_sends() -> None:
+    """An event with fewer keys, empty lists or unknown strings is made the same way the first time and later."""
+    catalogue = catalogue_of("responses")
+    name = "response.output_text.delta"
+    usual = {"type": name, "item_id": "i", "delta": "a", "logprobs": [], "obfuscation": "xyz", "sequence_number": 1}
+    catalogue.flat.pop(name, None)
+    catalogue.structure.pop(name, None)
+    decode = event_decoder("responses")
+    assert catalogue.flat[name](usual) is None
+    first = decode(json.dumps(usual))
+    second = catalogue.flat[name](usual)
+    assert first == second
+    assert type(second) is responses.ResponseTextDeltaEvent
+    assert same(first.to_dict(), usual)
+    assert same(second.to_dict(), usual)
+    assert (second.extra, second.logprobs, second.stream_id) == ({"obfuscation": "xyz"}, (), None)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        second.delta = "x"
+    for change in ({"obfuscation": 1}, {"logprobs": [{"token": "t"}]}, {"delta": 5}, {"stream_id": "lane"}):
+        raw = {**usual, **change}
+        assert catalogue.flat[name](raw) is None
+        assert same(decode(json.dumps(raw)).to_dict(), raw)
+        decode(json.dumps(usual))
+
+
+def test_the_fast_way_stops_to_follow_a_server_that_keeps_changing() -> None:
+    """A peer that sends other keys each time costs no new function each time, however odd the keys are."""
+    catalogue = catalogue_of("responses")
+    name = "response.refusal.delta"
+    catalogue.flat.pop(name, None)
+    catalogue.structure.pop(name, None)
+    made = set()
+    for index in range(20):
+        raw = {"type": name, "item_id": "i", "delta": "a", f'"]; x{index}\n': "\ud800", "é'\"": ""}
+        assert same(parse_event(json.dumps(raw), "responses").to_dict(), raw)
+        made.add(catalogue.flat[name])
+    assert len(made) == 4
+    raw = {"type": name, "item_id": "i", "delta": "a", **{f"k{index}": "" for index in range(9)}}
+    assert same(parse_event(json.dumps(raw), "responses").to_dict(), raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "cls"),
+    [
+        ({"error": {"code": "c", "message": "m", "param": None}, "status": 400}, responses.ResponseWsError),
+        ({"code": "c", "message": "m", "sequence_number": 1}, responses.ResponseErrorEvent),
+    ],
+)
+def test_an_error_comes_in_two_shapes(raw, cls) -> None:
+    """A nested and a flat error become a class each, and read the same."""
+    raw = {"type": "error", **raw}
+    event = parse_event(json.dumps(raw), "responses")
+    assert type(event) is cls
+    assert (event.error.code, event.error.message, event.error.param) == ("c", "m", None)
+    assert same(event.to_dict(), raw)
+
+
+def test_an_error_of_neither_shape_is_a_misfit() -> None:
+    """An error without a message arrives unknown, whole, and with the reason."""
+    event = parse_event('{"type":"error","code":"c"}', "responses")
+    assert isinstance(event, UnknownEvent)
+    assert "message: expected a string, found nothing" in str(event.error)
+
+
+@pytest.mark.parametrize(
+    ("raw", "cls"),
+    [
+        ({"role": "user", "content": "x"}, responses.EasyInputMessage),
+        ({"type": "message", "role": "assistant", "content": "x"}, responses.EasyInputMessage),
+        ({"type": "message", "role": "user", "content": [{"type": "input_text"}]}, responses.ResponseInputItemMessage),
+        ({"role": "system", "content": [], "status": "completed"}, responses.ResponseInputItemMessage),
+        ({"type": "message", "role": "user", "content": [], "phase": None}, responses.EasyInputMessage),
+        ({"type": "message", "role": "assistant", "content": []}, responses.ResponseOutputMessage),
+        ({"type": "message", "role": "user", "content": [{"type": "output_text"}]}, responses.ResponseOutputMessage),
+        ({"id": "i"}, responses.ResponseInputItemItemReference),
+        ({"type": "item_reference", "id": "i"}, responses.ResponseInputItemItemReference),
+        ({}, UnknownObject),
+    ],
+)
+def test_input_messages_are_told_by_role_and_content(raw, cls) -> None:
+    """Three kinds of message share a type, and may leave it out."""
+    assert type(_input_item(raw)) is cls
+
+
+def _input_item(raw):
+    message = {"type": "response.inject.failed", "error": {"code": "c"}, "input": [raw]}
+    event = parse_event(json.dumps(message), "responses")
+    assert same(event.to_dict(), message)
+    assert not isinstance(event, UnknownEvent)
+    return event.input[0]

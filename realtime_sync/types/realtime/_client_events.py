@@ -7,6 +7,11 @@ from attrs import field, frozen
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.types._base import KnownEvent
+from realtime_sync.types.realtime._beta import (
+    RealtimeBetaClientEventResponseCreate,
+    RealtimeBetaClientEventSessionUpdate,
+    RealtimeBetaClientEventTranscriptionSessionUpdate,
+)
 from realtime_sync.types.realtime._items import ConversationItem
 from realtime_sync.types.realtime._requests import RealtimeResponseCreateParams, SessionConfig
 
@@ -136,5 +141,8 @@ ClientEvent: TypeAlias = (
     | OutputAudioBufferClearEvent
     | ResponseCreateEvent
     | ResponseCancelEvent
+    | RealtimeBetaClientEventSessionUpdate
+    | RealtimeBetaClientEventTranscriptionSessionUpdate
+    | RealtimeBetaClientEventResponseCreate
 )
 """Every event a client can send."""

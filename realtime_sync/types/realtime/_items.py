@@ -1,10 +1,17 @@
 """Conversation items and their content parts: both sides send these."""
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from attrs import field, frozen
 
 from realtime_sync.types._base import UnknownObject, WireObject, as_tuple
+from realtime_sync.types._values import from_json
+from realtime_sync.types.realtime._mcp_objects import (
+    RealtimeMcpApprovalRequest,
+    RealtimeMcpApprovalResponse,
+    RealtimeMcpListTools,
+    RealtimeMcpToolCall,
+)
 
 __all__ = [
     "ConversationItem",
@@ -115,6 +122,14 @@ class RealtimeConversationItemFunctionCall(WireObject):
     arguments: str | None = None
     """JSON text; not always complete JSON when the response was cut."""
 
+    def parsed_arguments(self) -> Any:
+        """Return the arguments as JSON values.
+
+        Raises:
+            DecodeError: the arguments are no JSON, as happens when a response was cut.
+        """
+        return from_json(self.arguments, f"the arguments of {self.name}")
+
 
 @frozen(kw_only=True, eq=False, repr=False)
 class RealtimeConversationItemFunctionCallOutput(WireObject):
@@ -166,6 +181,10 @@ ConversationItem: TypeAlias = (
     | RealtimeConversationItemAssistantMessage
     | RealtimeConversationItemFunctionCall
     | RealtimeConversationItemFunctionCallOutput
+    | RealtimeMcpApprovalResponse
+    | RealtimeMcpListTools
+    | RealtimeMcpToolCall
+    | RealtimeMcpApprovalRequest
     | UnknownObject
 )
 """An item of a conversation, told by ``type`` and ``role``."""

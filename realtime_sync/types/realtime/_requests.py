@@ -10,17 +10,17 @@ from attrs import field, frozen
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.types._base import WireObject, as_tuple
+from realtime_sync.types._common import ResponsePrompt
 from realtime_sync.types.realtime._items import ConversationItemWithReference
+from realtime_sync.types.realtime._mcp_objects import RealtimeToolsConfigUnionMcp
 from realtime_sync.types.realtime._session import (
     AudioTranscription,
     RealtimeAudioConfigOutputVoiceID,
     RealtimeAudioFormats,
     RealtimeFunctionTool,
     RealtimeReasoning,
-    RealtimeTruncationRetentionRatio,
-    ResponsePrompt,
-    ToolChoiceFunction,
-    ToolChoiceMcp,
+    RealtimeResponseCreateParamsToolChoice,
+    RealtimeTruncation,
 )
 
 __all__ = [
@@ -28,18 +28,24 @@ __all__ = [
     "RealtimeAudioConfigInput",
     "RealtimeAudioConfigInputNoiseReduction",
     "RealtimeAudioConfigOutput",
+    "RealtimeAudioConfigOutputVoice",
     "RealtimeAudioInputTurnDetection",
     "RealtimeAudioInputTurnDetectionSemanticVad",
     "RealtimeAudioInputTurnDetectionServerVad",
     "RealtimeResponseCreateAudioOutput",
     "RealtimeResponseCreateAudioOutputOutput",
+    "RealtimeResponseCreateAudioOutputOutputVoice",
     "RealtimeResponseCreateAudioOutputOutputVoiceID",
     "RealtimeResponseCreateParams",
+    "RealtimeResponseCreateParamsTool",
     "RealtimeSessionCreateRequest",
+    "RealtimeToolsConfigUnion",
+    "RealtimeTracingConfig",
     "RealtimeTracingConfigTracingConfiguration",
     "RealtimeTranscriptionSessionAudio",
     "RealtimeTranscriptionSessionAudioInput",
     "RealtimeTranscriptionSessionAudioInputNoiseReduction",
+    "RealtimeTranscriptionSessionAudioInputTurnDetection",
     "RealtimeTranscriptionSessionAudioInputTurnDetectionSemanticVad",
     "RealtimeTranscriptionSessionAudioInputTurnDetectionServerVad",
     "RealtimeTranscriptionSessionCreateRequest",
@@ -47,6 +53,11 @@ __all__ = [
 ]
 
 _Map: TypeAlias = Mapping[str, Any]
+
+RealtimeToolsConfigUnion: TypeAlias = RealtimeFunctionTool | RealtimeToolsConfigUnionMcp
+"""A tool that the model may use, told by ``type``."""
+RealtimeAudioConfigOutputVoice: TypeAlias = str | RealtimeAudioConfigOutputVoiceID
+"""A voice: its name, or one of one's own."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -111,7 +122,7 @@ class RealtimeAudioConfigOutput(WireObject):
     """The output audio of a conversation session."""
 
     format: RealtimeAudioFormats | _Map | NotGiven = NOT_GIVEN
-    voice: str | RealtimeAudioConfigOutputVoiceID | _Map | NotGiven = NOT_GIVEN
+    voice: RealtimeAudioConfigOutputVoice | _Map | NotGiven = NOT_GIVEN
     """May change until the first audio was made."""
     speed: float | NotGiven = NOT_GIVEN
     """0.25 to 1.5."""
@@ -134,6 +145,10 @@ class RealtimeTracingConfigTracingConfiguration(WireObject):
     metadata: _Map | NotGiven = NOT_GIVEN
 
 
+RealtimeTracingConfig: TypeAlias = str | RealtimeTracingConfigTracingConfiguration
+"""Where the traces of a session shall go: ``auto``, or the details."""
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class RealtimeSessionCreateRequest(WireObject):
     """The configuration of a conversation session: keys that are set replace, others keep their value."""
@@ -146,14 +161,14 @@ class RealtimeSessionCreateRequest(WireObject):
     output_modalities: tuple[str, ...] | NotGiven = field(default=NOT_GIVEN, converter=as_tuple)
     """``("audio",)`` or ``("text",)``."""
     audio: RealtimeAudioConfig | _Map | NotGiven = NOT_GIVEN
-    tools: tuple[RealtimeFunctionTool | _Map, ...] | NotGiven = field(default=NOT_GIVEN, converter=as_tuple)
+    tools: tuple[RealtimeToolsConfigUnion | _Map, ...] | NotGiven = field(default=NOT_GIVEN, converter=as_tuple)
     """An empty sequence clears them."""
-    tool_choice: str | ToolChoiceFunction | ToolChoiceMcp | _Map | NotGiven = NOT_GIVEN
+    tool_choice: RealtimeResponseCreateParamsToolChoice | _Map | NotGiven = NOT_GIVEN
     parallel_tool_calls: bool | NotGiven = NOT_GIVEN
     max_output_tokens: int | str | NotGiven = NOT_GIVEN
     """1 to 4096, or ``inf``."""
-    truncation: str | RealtimeTruncationRetentionRatio | _Map | NotGiven = NOT_GIVEN
-    tracing: str | RealtimeTracingConfigTracingConfiguration | _Map | None | NotGiven = NOT_GIVEN
+    truncation: RealtimeTruncation | _Map | NotGiven = NOT_GIVEN
+    tracing: RealtimeTracingConfig | _Map | None | NotGiven = NOT_GIVEN
     """None: no traces. Cannot change once set."""
     prompt: ResponsePrompt | _Map | None | NotGiven = NOT_GIVEN
     reasoning: RealtimeReasoning | _Map | NotGiven = NOT_GIVEN
@@ -197,6 +212,13 @@ class RealtimeTranscriptionSessionAudioInputTurnDetectionSemanticVad(WireObject)
     interrupt_response: bool | NotGiven = NOT_GIVEN
 
 
+RealtimeTranscriptionSessionAudioInputTurnDetection: TypeAlias = (
+    RealtimeTranscriptionSessionAudioInputTurnDetectionServerVad
+    | RealtimeTranscriptionSessionAudioInputTurnDetectionSemanticVad
+)
+"""Turn detection, told by ``type``."""
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class RealtimeTranscriptionSessionAudioInput(WireObject):
     """The input audio of a transcription session."""
@@ -205,13 +227,7 @@ class RealtimeTranscriptionSessionAudioInput(WireObject):
     transcription: AudioTranscription | _Map | None | NotGiven = NOT_GIVEN
     noise_reduction: RealtimeTranscriptionSessionAudioInputNoiseReduction | _Map | None | NotGiven = NOT_GIVEN
     """None: off."""
-    turn_detection: (
-        RealtimeTranscriptionSessionAudioInputTurnDetectionServerVad
-        | RealtimeTranscriptionSessionAudioInputTurnDetectionSemanticVad
-        | _Map
-        | None
-        | NotGiven
-    ) = NOT_GIVEN
+    turn_detection: RealtimeTranscriptionSessionAudioInputTurnDetection | _Map | None | NotGiven = NOT_GIVEN
     """None: off, the client commits by hand."""
 
 
@@ -242,12 +258,16 @@ class RealtimeResponseCreateAudioOutputOutputVoiceID(WireObject):
     id: str
 
 
+RealtimeResponseCreateAudioOutputOutputVoice: TypeAlias = str | RealtimeResponseCreateAudioOutputOutputVoiceID
+"""A voice: its name, or one of one's own."""
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class RealtimeResponseCreateAudioOutputOutput(WireObject):
     """The output audio of a response to make."""
 
     format: RealtimeAudioFormats | _Map | NotGiven = NOT_GIVEN
-    voice: str | RealtimeResponseCreateAudioOutputOutputVoiceID | _Map | NotGiven = NOT_GIVEN
+    voice: RealtimeResponseCreateAudioOutputOutputVoice | _Map | NotGiven = NOT_GIVEN
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -271,10 +291,14 @@ class RealtimeResponseCreateParams(WireObject):
     output_modalities: tuple[str, ...] | NotGiven = field(default=NOT_GIVEN, converter=as_tuple)
     """``("audio",)`` or ``("text",)``."""
     audio: RealtimeResponseCreateAudioOutput | _Map | NotGiven = NOT_GIVEN
-    tools: tuple[RealtimeFunctionTool | _Map, ...] | NotGiven = field(default=NOT_GIVEN, converter=as_tuple)
-    tool_choice: str | ToolChoiceFunction | ToolChoiceMcp | _Map | NotGiven = NOT_GIVEN
+    tools: tuple[RealtimeToolsConfigUnion | _Map, ...] | NotGiven = field(default=NOT_GIVEN, converter=as_tuple)
+    tool_choice: RealtimeResponseCreateParamsToolChoice | _Map | NotGiven = NOT_GIVEN
     parallel_tool_calls: bool | NotGiven = NOT_GIVEN
     max_output_tokens: int | str | NotGiven = NOT_GIVEN
     """1 to 4096, or ``inf``."""
     prompt: ResponsePrompt | _Map | None | NotGiven = NOT_GIVEN
     reasoning: RealtimeReasoning | _Map | NotGiven = NOT_GIVEN
+
+
+# The official SDK has a name for each place where one of these can stand.
+RealtimeResponseCreateParamsTool: TypeAlias = RealtimeToolsConfigUnion

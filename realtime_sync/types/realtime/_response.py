@@ -6,13 +6,17 @@ from typing import Any
 from attrs import field, frozen
 
 from realtime_sync.types._base import WireObject, as_tuple
-from realtime_sync.types.realtime._items import ConversationItem
+from realtime_sync.types._values import Usage
+from realtime_sync.types.realtime._items import (
+    ConversationItem,
+    RealtimeConversationItemAssistantMessage,
+    RealtimeConversationItemFunctionCall,
+)
 from realtime_sync.types.realtime._session import RealtimeAudioConfigOutputVoiceID, RealtimeAudioFormats
 
 __all__ = [
     "ConversationCreatedEventConversation",
     "RateLimitsUpdatedEventRateLimit",
-    "RealtimeError",
     "RealtimeResponse",
     "RealtimeResponseAudio",
     "RealtimeResponseAudioOutput",
@@ -46,7 +50,7 @@ class RealtimeResponseStatus(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeResponseUsageInputTokenDetailsCachedTokensDetails(WireObject):
+class RealtimeResponseUsageInputTokenDetailsCachedTokensDetails(Usage):
     """The input tokens that came from the cache, by kind."""
 
     text_tokens: int | None = None
@@ -55,7 +59,7 @@ class RealtimeResponseUsageInputTokenDetailsCachedTokensDetails(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeResponseUsageInputTokenDetails(WireObject):
+class RealtimeResponseUsageInputTokenDetails(Usage):
     """The input tokens of a response, by kind."""
 
     text_tokens: int | None = None
@@ -66,7 +70,7 @@ class RealtimeResponseUsageInputTokenDetails(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeResponseUsageOutputTokenDetails(WireObject):
+class RealtimeResponseUsageOutputTokenDetails(Usage):
     """The output tokens of a response, by kind."""
 
     text_tokens: int | None = None
@@ -74,7 +78,7 @@ class RealtimeResponseUsageOutputTokenDetails(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeResponseUsage(WireObject):
+class RealtimeResponseUsage(Usage):
     """The tokens that a response used."""
 
     total_tokens: int | None = None
@@ -120,17 +124,17 @@ class RealtimeResponse(WireObject):
     """A number, or ``inf``."""
     audio: RealtimeResponseAudio | None = None
 
+    @property
+    def output_text(self) -> str:
+        """The text of all messages, in order, and of audio its transcript; empty if there is none."""
+        messages = (item for item in self.output or () if isinstance(item, RealtimeConversationItemAssistantMessage))
+        parts = (part for message in messages for part in message.content or ())
+        return "".join(part.text or part.transcript or "" for part in parts)
 
-@frozen(kw_only=True, eq=False, repr=False)
-class RealtimeError(WireObject):
-    """What went wrong. The session usually stays open."""
-
-    type: str | None = None
-    code: str | None = None
-    message: str | None = None
-    param: str | None = None
-    event_id: str | None = None
-    """The id of the client event at fault."""
+    @property
+    def function_calls(self) -> tuple[RealtimeConversationItemFunctionCall, ...]:
+        """The calls of functions, in order, which the client has to answer."""
+        return tuple(item for item in self.output or () if isinstance(item, RealtimeConversationItemFunctionCall))
 
 
 @frozen(kw_only=True, eq=False, repr=False)

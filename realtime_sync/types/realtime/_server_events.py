@@ -5,19 +5,36 @@ from typing import ClassVar, Literal, TypeAlias
 
 from attrs import field, frozen
 
-from realtime_sync.types._base import KnownEvent, UndecodableEvent, UnknownEvent, as_tuple
+from realtime_sync.types._base import UndecodableEvent, UnknownEvent, as_tuple
+from realtime_sync.types._common import RealtimeErrorEvent, ServerEventBase, Timestamp
+from realtime_sync.types._values import from_base64
+from realtime_sync.types.realtime._beta import AnyRealtimeResponse, ServerSession
+from realtime_sync.types.realtime._event_bases import ResponseEventBase
 from realtime_sync.types.realtime._items import (
     ConversationItem,
     ResponseContentPartAddedEventPart,
     ResponseContentPartDoneEventPart,
 )
+from realtime_sync.types.realtime._mcp_events import (
+    McpListToolsCompleted,
+    McpListToolsFailed,
+    McpListToolsInProgress,
+    ResponseMcpCallArgumentsDelta,
+    ResponseMcpCallArgumentsDone,
+    ResponseMcpCallCompleted,
+    ResponseMcpCallFailed,
+    ResponseMcpCallInProgress,
+)
 from realtime_sync.types.realtime._response import (
     ConversationCreatedEventConversation,
     RateLimitsUpdatedEventRateLimit,
-    RealtimeError,
-    RealtimeResponse,
 )
-from realtime_sync.types.realtime._session import ServerSession
+from realtime_sync.types.realtime._transcription import (
+    ConversationItemInputAudioTranscriptionCompletedEvent,
+    ConversationItemInputAudioTranscriptionDeltaEvent,
+    ConversationItemInputAudioTranscriptionFailedEvent,
+    ConversationItemInputAudioTranscriptionSegment,
+)
 
 __all__ = [
     "BETA_NAMES",
@@ -29,11 +46,21 @@ __all__ = [
     "ConversationItemTruncatedEvent",
     "InputAudioBufferClearedEvent",
     "InputAudioBufferCommittedEvent",
+    "InputAudioBufferDtmfEventReceivedEvent",
     "InputAudioBufferSpeechStartedEvent",
     "InputAudioBufferSpeechStoppedEvent",
+    "InputAudioBufferTimeoutTriggered",
     "RateLimitsUpdatedEvent",
-    "RealtimeErrorEvent",
+    "RealtimeBetaServerEventResponseCreated",
+    "RealtimeBetaServerEventResponseDone",
+    "RealtimeBetaServerEventSessionCreated",
+    "RealtimeBetaServerEventSessionUpdated",
+    "RealtimeBetaServerEventTranscriptionSessionCreated",
+    "RealtimeBetaServerEventTranscriptionSessionUpdated",
     "RealtimeServerEventConversationItemRetrieved",
+    "RealtimeServerEventOutputAudioBufferCleared",
+    "RealtimeServerEventOutputAudioBufferStarted",
+    "RealtimeServerEventOutputAudioBufferStopped",
     "ResponseAudioDeltaEvent",
     "ResponseAudioDoneEvent",
     "ResponseAudioTranscriptDeltaEvent",
@@ -55,13 +82,7 @@ __all__ = [
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class _ServerEvent(KnownEvent):
-    event_id: str | None = None
-    """The server's id of this event."""
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class SessionCreatedEvent(_ServerEvent):
+class SessionCreatedEvent(ServerEventBase):
     """The session began; usually the first event."""
 
     type: ClassVar[Literal["session.created"]] = "session.created"
@@ -69,7 +90,7 @@ class SessionCreatedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class SessionUpdatedEvent(_ServerEvent):
+class SessionUpdatedEvent(ServerEventBase):
     """The configuration changed; carries all of it."""
 
     type: ClassVar[Literal["session.updated"]] = "session.updated"
@@ -77,7 +98,7 @@ class SessionUpdatedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ConversationCreatedEvent(_ServerEvent):
+class ConversationCreatedEvent(ServerEventBase):
     """A conversation began. Not every server sends this."""
 
     type: ClassVar[Literal["conversation.created"]] = "conversation.created"
@@ -85,7 +106,7 @@ class ConversationCreatedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ConversationItemAdded(_ServerEvent):
+class ConversationItemAdded(ServerEventBase):
     """An item is in the conversation; it may still grow."""
 
     type: ClassVar[Literal["conversation.item.added"]] = "conversation.item.added"
@@ -95,7 +116,7 @@ class ConversationItemAdded(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ConversationItemCreatedEvent(_ServerEvent):
+class ConversationItemCreatedEvent(ServerEventBase):
     """An item is in the conversation: the beta's event, which some servers send beside ``conversation.item.added``."""
 
     type: ClassVar[Literal["conversation.item.created"]] = "conversation.item.created"
@@ -105,7 +126,7 @@ class ConversationItemCreatedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ConversationItemDone(_ServerEvent):
+class ConversationItemDone(ServerEventBase):
     """An item is complete."""
 
     type: ClassVar[Literal["conversation.item.done"]] = "conversation.item.done"
@@ -115,7 +136,7 @@ class ConversationItemDone(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ConversationItemDeletedEvent(_ServerEvent):
+class ConversationItemDeletedEvent(ServerEventBase):
     """An item was removed."""
 
     type: ClassVar[Literal["conversation.item.deleted"]] = "conversation.item.deleted"
@@ -123,7 +144,7 @@ class ConversationItemDeletedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeServerEventConversationItemRetrieved(_ServerEvent):
+class RealtimeServerEventConversationItemRetrieved(ServerEventBase):
     """An item that was asked for, with its audio."""
 
     type: ClassVar[Literal["conversation.item.retrieved"]] = "conversation.item.retrieved"
@@ -131,7 +152,7 @@ class RealtimeServerEventConversationItemRetrieved(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ConversationItemTruncatedEvent(_ServerEvent):
+class ConversationItemTruncatedEvent(ServerEventBase):
     """The audio of an assistant item was cut, and its transcript dropped past the cut."""
 
     type: ClassVar[Literal["conversation.item.truncated"]] = "conversation.item.truncated"
@@ -141,7 +162,7 @@ class ConversationItemTruncatedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InputAudioBufferCommittedEvent(_ServerEvent):
+class InputAudioBufferCommittedEvent(ServerEventBase):
     """The input buffer became a user item."""
 
     type: ClassVar[Literal["input_audio_buffer.committed"]] = "input_audio_buffer.committed"
@@ -152,14 +173,14 @@ class InputAudioBufferCommittedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InputAudioBufferClearedEvent(_ServerEvent):
+class InputAudioBufferClearedEvent(ServerEventBase):
     """The input buffer is empty, by request."""
 
     type: ClassVar[Literal["input_audio_buffer.cleared"]] = "input_audio_buffer.cleared"
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InputAudioBufferSpeechStartedEvent(_ServerEvent):
+class InputAudioBufferSpeechStartedEvent(ServerEventBase):
     """The server heard speech begin."""
 
     type: ClassVar[Literal["input_audio_buffer.speech_started"]] = "input_audio_buffer.speech_started"
@@ -170,7 +191,7 @@ class InputAudioBufferSpeechStartedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class InputAudioBufferSpeechStoppedEvent(_ServerEvent):
+class InputAudioBufferSpeechStoppedEvent(ServerEventBase):
     """The server heard speech end."""
 
     type: ClassVar[Literal["input_audio_buffer.speech_stopped"]] = "input_audio_buffer.speech_stopped"
@@ -181,30 +202,70 @@ class InputAudioBufferSpeechStoppedEvent(_ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseCreatedEvent(_ServerEvent):
+class InputAudioBufferTimeoutTriggered(ServerEventBase):
+    """Nobody spoke for so long that the server commits and responds by itself."""
+
+    type: ClassVar[Literal["input_audio_buffer.timeout_triggered"]] = "input_audio_buffer.timeout_triggered"
+    item_id: str | None = None
+    """The user item to come."""
+    audio_start_ms: int | None = None
+    """Milliseconds of all audio appended in the session until then."""
+    audio_end_ms: int | None = None
+    """Milliseconds of all audio appended in the session until then."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class InputAudioBufferDtmfEventReceivedEvent(ServerEventBase):
+    """A key was pressed on the telephone (SIP only). Comes without an ``event_id``."""
+
+    type: ClassVar[Literal["input_audio_buffer.dtmf_event_received"]] = "input_audio_buffer.dtmf_event_received"
+    event: str
+    """The key."""
+    received_at: Timestamp | None = None
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class RealtimeServerEventOutputAudioBufferStarted(ServerEventBase):
+    """The audio of a response began to play (WebRTC and SIP only)."""
+
+    type: ClassVar[Literal["output_audio_buffer.started"]] = "output_audio_buffer.started"
+    response_id: str | None = None
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class RealtimeServerEventOutputAudioBufferStopped(ServerEventBase):
+    """The audio of a response has played to its end (WebRTC and SIP only)."""
+
+    type: ClassVar[Literal["output_audio_buffer.stopped"]] = "output_audio_buffer.stopped"
+    response_id: str | None = None
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class RealtimeServerEventOutputAudioBufferCleared(ServerEventBase):
+    """The audio of a response was stopped (WebRTC and SIP only)."""
+
+    type: ClassVar[Literal["output_audio_buffer.cleared"]] = "output_audio_buffer.cleared"
+    response_id: str | None = None
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class ResponseCreatedEvent(ServerEventBase):
     """A response began: the first event of it."""
 
     type: ClassVar[Literal["response.created"]] = "response.created"
-    response: RealtimeResponse
+    response: AnyRealtimeResponse
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseDoneEvent(_ServerEvent):
+class ResponseDoneEvent(ServerEventBase):
     """A response ended, in whatever way: the last event of it."""
 
     type: ClassVar[Literal["response.done"]] = "response.done"
-    response: RealtimeResponse
+    response: AnyRealtimeResponse
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class _ResponseEvent(_ServerEvent):
-    response_id: str | None = None
-    output_index: int | None = None
-    """The place of the item in the response."""
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class ResponseOutputItemAddedEvent(_ResponseEvent):
+class ResponseOutputItemAddedEvent(ResponseEventBase):
     """A response began an item."""
 
     type: ClassVar[Literal["response.output_item.added"]] = "response.output_item.added"
@@ -212,7 +273,7 @@ class ResponseOutputItemAddedEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseOutputItemDoneEvent(_ResponseEvent):
+class ResponseOutputItemDoneEvent(ResponseEventBase):
     """A response finished an item."""
 
     type: ClassVar[Literal["response.output_item.done"]] = "response.output_item.done"
@@ -220,7 +281,7 @@ class ResponseOutputItemDoneEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseContentPartAddedEvent(_ResponseEvent):
+class ResponseContentPartAddedEvent(ResponseEventBase):
     """A response began a content part."""
 
     type: ClassVar[Literal["response.content_part.added"]] = "response.content_part.added"
@@ -230,7 +291,7 @@ class ResponseContentPartAddedEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseContentPartDoneEvent(_ResponseEvent):
+class ResponseContentPartDoneEvent(ResponseEventBase):
     """A response finished a content part."""
 
     type: ClassVar[Literal["response.content_part.done"]] = "response.content_part.done"
@@ -240,7 +301,7 @@ class ResponseContentPartDoneEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseTextDeltaEvent(_ResponseEvent):
+class ResponseTextDeltaEvent(ResponseEventBase):
     """More text."""
 
     type: ClassVar[Literal["response.output_text.delta"]] = "response.output_text.delta"
@@ -250,7 +311,7 @@ class ResponseTextDeltaEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseTextDoneEvent(_ResponseEvent):
+class ResponseTextDoneEvent(ResponseEventBase):
     """A text is complete."""
 
     type: ClassVar[Literal["response.output_text.done"]] = "response.output_text.done"
@@ -260,7 +321,7 @@ class ResponseTextDoneEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioDeltaEvent(_ResponseEvent):
+class ResponseAudioDeltaEvent(ResponseEventBase):
     """More audio."""
 
     type: ClassVar[Literal["response.output_audio.delta"]] = "response.output_audio.delta"
@@ -269,9 +330,18 @@ class ResponseAudioDeltaEvent(_ResponseEvent):
     delta: str = field(repr=False)
     """Base64 text. Join the decoded bytes, not the text."""
 
+    @property
+    def audio(self) -> bytes:
+        """The audio as bytes.
+
+        Raises:
+            DecodeError: ``delta`` is not base64.
+        """
+        return from_base64(self.delta)
+
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioDoneEvent(_ResponseEvent):
+class ResponseAudioDoneEvent(ResponseEventBase):
     """The audio of a content part is complete. It carries none."""
 
     type: ClassVar[Literal["response.output_audio.done"]] = "response.output_audio.done"
@@ -280,7 +350,7 @@ class ResponseAudioDoneEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioTranscriptDeltaEvent(_ResponseEvent):
+class ResponseAudioTranscriptDeltaEvent(ResponseEventBase):
     """More of the transcript of the audio."""
 
     type: ClassVar[Literal["response.output_audio_transcript.delta"]] = "response.output_audio_transcript.delta"
@@ -290,7 +360,7 @@ class ResponseAudioTranscriptDeltaEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioTranscriptDoneEvent(_ResponseEvent):
+class ResponseAudioTranscriptDoneEvent(ResponseEventBase):
     """The transcript of the audio is complete."""
 
     type: ClassVar[Literal["response.output_audio_transcript.done"]] = "response.output_audio_transcript.done"
@@ -300,7 +370,7 @@ class ResponseAudioTranscriptDoneEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseFunctionCallArgumentsDeltaEvent(_ResponseEvent):
+class ResponseFunctionCallArgumentsDeltaEvent(ResponseEventBase):
     """More of the arguments of a function call."""
 
     type: ClassVar[Literal["response.function_call_arguments.delta"]] = "response.function_call_arguments.delta"
@@ -310,7 +380,7 @@ class ResponseFunctionCallArgumentsDeltaEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseFunctionCallArgumentsDoneEvent(_ResponseEvent):
+class ResponseFunctionCallArgumentsDoneEvent(ResponseEventBase):
     """The arguments of a function call are complete."""
 
     type: ClassVar[Literal["response.function_call_arguments.done"]] = "response.function_call_arguments.done"
@@ -322,19 +392,11 @@ class ResponseFunctionCallArgumentsDoneEvent(_ResponseEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RateLimitsUpdatedEvent(_ServerEvent):
+class RateLimitsUpdatedEvent(ServerEventBase):
     """The rate limits as they stand."""
 
     type: ClassVar[Literal["rate_limits.updated"]] = "rate_limits.updated"
     rate_limits: tuple[RateLimitsUpdatedEventRateLimit, ...] = field(converter=as_tuple)
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class RealtimeErrorEvent(_ServerEvent):
-    """Something went wrong; the session usually stays open."""
-
-    type: ClassVar[Literal["error"]] = "error"
-    error: RealtimeError
 
 
 ServerEvent: TypeAlias = (
@@ -351,6 +413,15 @@ ServerEvent: TypeAlias = (
     | InputAudioBufferClearedEvent
     | InputAudioBufferSpeechStartedEvent
     | InputAudioBufferSpeechStoppedEvent
+    | InputAudioBufferTimeoutTriggered
+    | InputAudioBufferDtmfEventReceivedEvent
+    | ConversationItemInputAudioTranscriptionDeltaEvent
+    | ConversationItemInputAudioTranscriptionCompletedEvent
+    | ConversationItemInputAudioTranscriptionFailedEvent
+    | ConversationItemInputAudioTranscriptionSegment
+    | RealtimeServerEventOutputAudioBufferStarted
+    | RealtimeServerEventOutputAudioBufferStopped
+    | RealtimeServerEventOutputAudioBufferCleared
     | ResponseCreatedEvent
     | ResponseDoneEvent
     | ResponseOutputItemAddedEvent
@@ -365,6 +436,14 @@ ServerEvent: TypeAlias = (
     | ResponseAudioTranscriptDoneEvent
     | ResponseFunctionCallArgumentsDeltaEvent
     | ResponseFunctionCallArgumentsDoneEvent
+    | ResponseMcpCallArgumentsDelta
+    | ResponseMcpCallArgumentsDone
+    | ResponseMcpCallInProgress
+    | ResponseMcpCallCompleted
+    | ResponseMcpCallFailed
+    | McpListToolsInProgress
+    | McpListToolsCompleted
+    | McpListToolsFailed
     | RateLimitsUpdatedEvent
     | RealtimeErrorEvent
     | UnknownEvent
@@ -383,3 +462,11 @@ BETA_NAMES: Mapping[str, str] = {
     "transcription_session.updated": "session.updated",
 }
 """What beta-era servers called an event, and its present name."""
+
+# The official SDK has names of their own for what beta-era servers send.
+RealtimeBetaServerEventResponseCreated: TypeAlias = ResponseCreatedEvent
+RealtimeBetaServerEventResponseDone: TypeAlias = ResponseDoneEvent
+RealtimeBetaServerEventSessionCreated: TypeAlias = SessionCreatedEvent
+RealtimeBetaServerEventSessionUpdated: TypeAlias = SessionUpdatedEvent
+RealtimeBetaServerEventTranscriptionSessionCreated: TypeAlias = SessionCreatedEvent
+RealtimeBetaServerEventTranscriptionSessionUpdated: TypeAlias = SessionUpdatedEvent

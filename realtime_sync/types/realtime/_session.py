@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from attrs import field, frozen
 
 from realtime_sync.types._base import UnknownObject, WireObject, as_tuple
+from realtime_sync.types._common import ResponsePrompt, Timestamp, ToolChoiceFunction, ToolChoiceMcp
+from realtime_sync.types.realtime._mcp_objects import RealtimeToolsConfigUnionMcp
 
 __all__ = [
     "AudioTranscription",
@@ -16,6 +18,7 @@ __all__ = [
     "RealtimeAudioFormatsAudioPCMU",
     "RealtimeFunctionTool",
     "RealtimeReasoning",
+    "RealtimeResponseCreateParamsToolChoice",
     "RealtimeSessionCreateResponse",
     "RealtimeSessionCreateResponseAudio",
     "RealtimeSessionCreateResponseAudioInput",
@@ -25,23 +28,17 @@ __all__ = [
     "RealtimeSessionCreateResponseAudioInputTurnDetectionServerVad",
     "RealtimeSessionCreateResponseAudioOutput",
     "RealtimeSessionCreateResponseTool",
+    "RealtimeSessionCreateResponseTracing",
     "RealtimeSessionCreateResponseTracingTracingConfiguration",
     "RealtimeTranscriptionSessionCreateResponse",
     "RealtimeTranscriptionSessionCreateResponseAudio",
     "RealtimeTranscriptionSessionCreateResponseAudioInput",
     "RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction",
     "RealtimeTranscriptionSessionTurnDetection",
+    "RealtimeTruncation",
     "RealtimeTruncationRetentionRatio",
     "RealtimeTruncationRetentionRatioTokenLimits",
-    "ResponsePrompt",
-    "ServerSession",
-    "Timestamp",
-    "ToolChoiceFunction",
-    "ToolChoiceMcp",
 ]
-
-Timestamp: TypeAlias = float | str
-"""Unix seconds, whole or not; some servers send an ISO 8601 string, which stays one."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -49,6 +46,7 @@ class RealtimeAudioFormatsAudioPCM(WireObject):
     """Signed 16-bit little-endian mono PCM: 48 bytes a millisecond at 24 kHz."""
 
     type: ClassVar[Literal["audio/pcm"]] = "audio/pcm"
+    optional_tags: ClassVar[frozenset[str]] = frozenset({"type"})
     rate: int | None = None
     """Samples a second; 24000 is the only rate there is."""
 
@@ -100,37 +98,11 @@ class RealtimeFunctionTool(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ToolChoiceFunction(WireObject):
-    """The choice of one function."""
-
-    type: ClassVar[Literal["function"]] = "function"
-    name: str | None = None
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class ToolChoiceMcp(WireObject):
-    """The choice of an MCP server, or of one of its tools."""
-
-    type: ClassVar[Literal["mcp"]] = "mcp"
-    server_label: str | None = None
-    name: str | None = None
-
-
-@frozen(kw_only=True, eq=False, repr=False)
 class RealtimeReasoning(WireObject):
     """How much a reasoning model thinks."""
 
     effort: str | None = None
     """``minimal``, ``low``, ``medium``, ``high`` or ``xhigh``."""
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class ResponsePrompt(WireObject):
-    """A stored prompt and the values of its variables."""
-
-    id: str | None = None
-    version: str | None = None
-    variables: Mapping[str, Any] | None = None
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -149,6 +121,13 @@ class RealtimeTruncationRetentionRatio(WireObject):
     retention_ratio: float | None = None
     """The share of the tokens that is kept, 0 to 1."""
     token_limits: RealtimeTruncationRetentionRatioTokenLimits | None = None
+
+
+RealtimeTruncation: TypeAlias = str | RealtimeTruncationRetentionRatio | UnknownObject
+"""What to do when the context is full: ``auto``, ``disabled`` or an object, told by ``type``."""
+
+RealtimeResponseCreateParamsToolChoice: TypeAlias = str | ToolChoiceFunction | ToolChoiceMcp | UnknownObject
+"""The choice of tools: ``none``, ``auto``, ``required`` or an object, told by ``type``."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -237,7 +216,10 @@ class RealtimeSessionCreateResponseTracingTracingConfiguration(WireObject):
     metadata: Mapping[str, Any] | None = None
 
 
-RealtimeSessionCreateResponseTool: TypeAlias = RealtimeFunctionTool | UnknownObject
+RealtimeSessionCreateResponseTracing: TypeAlias = str | RealtimeSessionCreateResponseTracingTracingConfiguration
+"""Where the traces of a session go: ``auto``, or the details."""
+
+RealtimeSessionCreateResponseTool: TypeAlias = RealtimeFunctionTool | RealtimeToolsConfigUnionMcp | UnknownObject
 """A tool of a session, told by ``type``."""
 
 
@@ -245,7 +227,7 @@ RealtimeSessionCreateResponseTool: TypeAlias = RealtimeFunctionTool | UnknownObj
 class RealtimeSessionCreateResponse(WireObject):
     """The effective configuration of a conversation session.
 
-    A session without a ``type``, as beta-era servers send it, is one of these too.
+    A session without a ``type`` that is no beta's is one of these too.
     """
 
     type: ClassVar[Literal["realtime"]] = "realtime"
@@ -260,12 +242,12 @@ class RealtimeSessionCreateResponse(WireObject):
     """``("audio",)`` or ``("text",)``."""
     audio: RealtimeSessionCreateResponseAudio | None = None
     tools: tuple[RealtimeSessionCreateResponseTool, ...] | None = field(default=None, converter=as_tuple)
-    tool_choice: str | ToolChoiceFunction | ToolChoiceMcp | UnknownObject | None = None
+    tool_choice: RealtimeResponseCreateParamsToolChoice | None = None
     parallel_tool_calls: bool | None = None
     max_output_tokens: int | str | None = None
     """A number, or ``inf``."""
-    truncation: str | RealtimeTruncationRetentionRatio | UnknownObject | None = None
-    tracing: str | RealtimeSessionCreateResponseTracingTracingConfiguration | None = None
+    truncation: RealtimeTruncation | None = None
+    tracing: RealtimeSessionCreateResponseTracing | None = None
     prompt: ResponsePrompt | None = None
     reasoning: RealtimeReasoning | None = None
     include: tuple[str, ...] | None = field(default=None, converter=as_tuple)
@@ -319,7 +301,3 @@ class RealtimeTranscriptionSessionCreateResponse(WireObject):
     """When the server will end the session."""
     audio: RealtimeTranscriptionSessionCreateResponseAudio | None = None
     include: tuple[str, ...] | None = field(default=None, converter=as_tuple)
-
-
-ServerSession: TypeAlias = RealtimeSessionCreateResponse | RealtimeTranscriptionSessionCreateResponse | UnknownObject
-"""The effective configuration of a session, told by ``type``."""
