@@ -1,15 +1,16 @@
-"""What is made of the wire's values: bytes of base64 text, objects of JSON text, sums of usage."""
+"""What is made of the wire's values, and they of it: base64 and JSON text, data URLs, sums of usage."""
 
 import binascii
 import json
+from base64 import b64encode
 from typing import Any, TypeVar
 
 from attrs import frozen
 
-from realtime_sync.errors import DecodeError
+from realtime_sync.errors import DecodeError, LocalProtocolError
 from realtime_sync.types._base import WireObject, layout_of
 
-__all__ = ["Usage", "from_base64", "from_json"]
+__all__ = ["Usage", "data_url", "from_base64", "from_json", "to_text"]
 
 _U = TypeVar("_U", bound="Usage")
 
@@ -38,6 +39,45 @@ def from_json(text: str | None, what: str) -> Any:
     except (ValueError, RecursionError) as error:
         msg = f"{what} are not JSON: {error}"
         raise DecodeError(msg, raw=text or "") from error
+
+
+def to_text(value: Any) -> str:
+    """Return a function's result as the wire has it: a string as it is, anything else as JSON text.
+
+    Raises:
+        LocalProtocolError: the value cannot be written as JSON.
+    """
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"the result of a function has to be a string, or a value that JSON has: {error}"
+        raise LocalProtocolError(msg) from error
+
+
+_IMAGES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+}
+
+
+def data_url(image: str | bytes | bytearray | memoryview) -> str:
+    """Return the bytes of an image as a data URL; a URL as it is.
+
+    Raises:
+        LocalProtocolError: the bytes are no PNG, JPEG, GIF or WebP image.
+    """
+    if isinstance(image, str):
+        return image
+    content = bytes(image)
+    kind = next((kind for start, kind in _IMAGES.items() if content.startswith(start)), None)
+    if kind is None:
+        msg = "an image is a URL, or the bytes of a PNG, JPEG, GIF or WebP file"
+        raise LocalProtocolError(msg)
+    return f"data:{kind};base64,{b64encode(content).decode('ascii')}"
 
 
 @frozen(kw_only=True, eq=False, repr=False)

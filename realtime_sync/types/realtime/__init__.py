@@ -64,6 +64,7 @@ from realtime_sync.types.realtime._beta import (
     RealtimeBetaVoiceIdsOrCustomVoice,
     ServerSession,
 )
+from realtime_sync.types.realtime._build import function_result, user_audio, user_image, user_text
 from realtime_sync.types.realtime._calls import (
     CallAcceptParams,
     CallCreateParams,
@@ -157,6 +158,7 @@ from realtime_sync.types.realtime._mcp_objects import (
     RealtimeToolsConfigUnionMcpRequireApprovalMcpToolApprovalFilterAlways,
     RealtimeToolsConfigUnionMcpRequireApprovalMcpToolApprovalFilterNever,
 )
+from realtime_sync.types.realtime._names import ClientEventName, ServerEventName
 from realtime_sync.types.realtime._requests import (
     RealtimeAudioConfig,
     RealtimeAudioConfigInput,
@@ -297,6 +299,7 @@ __all__ = [
     "CallReferParams",
     "CallRejectParams",
     "ClientEvent",
+    "ClientEventName",
     "ClientSecretCreateParams",
     "ClientSecretCreateParamsExpiresAfter",
     "ClientSecretCreateParamsSession",
@@ -535,6 +538,7 @@ __all__ = [
     "ResponseTextDeltaEvent",
     "ResponseTextDoneEvent",
     "ServerEvent",
+    "ServerEventName",
     "ServerSession",
     "SessionConfig",
     "SessionCreatedEvent",
@@ -549,4 +553,8 @@ __all__ = [
     "WebhookRealtimeCallIncoming",
     "WebhookRealtimeCallIncomingData",
     "WebhookRealtimeCallIncomingDataSipHeadersItem",
+    "function_result",
+    "user_audio",
+    "user_image",
+    "user_text",
 ]

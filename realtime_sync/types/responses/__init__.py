@@ -17,6 +17,7 @@ from realtime_sync.types._common import (
     ToolChoiceFunction,
     ToolChoiceMcp,
 )
+from realtime_sync.types.responses._build import custom_tool_result, function_result, user_image, user_text
 from realtime_sync.types.responses._client_events import (
     ClientEvent,
     ResponseCreateEvent,
@@ -299,6 +300,7 @@ from realtime_sync.types.responses._lifecycle_events import (
     ResponseSteerPendingEvent,
     ResponseWsError,
 )
+from realtime_sync.types.responses._names import ClientEventName, ServerEventName
 from realtime_sync.types.responses._requests import (
     InputTokenCountParams,
     InputTokenCountParamsConversation,
@@ -545,6 +547,7 @@ __all__ = [
     "BETA_NAMES",
     "ApplyPatchTool",
     "ClientEvent",
+    "ClientEventName",
     "CompactedResponse",
     "CompactedResponseImage",
     "ComparisonFilter",
@@ -999,6 +1002,7 @@ __all__ = [
     "ResponsesServerEventResponseWsErrorErrorMisalignment",
     "ResponsesServerEventResponseWsErrorErrorMisalignmentSteer",
     "ServerEvent",
+    "ServerEventName",
     "SkillReference",
     "TextContent",
     "Timestamp",
@@ -1038,4 +1042,8 @@ __all__ = [
     "WebSearchTool",
     "WebSearchToolFilters",
     "WebSearchToolUserLocation",
+    "custom_tool_result",
+    "function_result",
+    "user_image",
+    "user_text",
 ]

@@ -28,6 +28,7 @@ from realtime_sync.types.translation._events import (
     RealtimeTranslationSessionUpdateEvent,
     ServerEvent,
 )
+from realtime_sync.types.translation._names import ClientEventName, ServerEventName
 from realtime_sync.types.translation._session import (
     RealtimeTranslationSession,
     RealtimeTranslationSessionAudio,
@@ -47,6 +48,7 @@ from realtime_sync.types.translation._session import (
 __all__ = [
     "BETA_NAMES",
     "ClientEvent",
+    "ClientEventName",
     "RealtimeError",
     "RealtimeErrorEvent",
     "RealtimeTranslationClientSecretCreateRequest",
@@ -80,5 +82,6 @@ __all__ = [
     "RealtimeTranslationSessionUpdateRequestAudioOutput",
     "RealtimeTranslationSessionUpdatedEvent",
     "ServerEvent",
+    "ServerEventName",
     "Timestamp",
 ]

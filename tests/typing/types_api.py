@@ -1,0 +1,104 @@
+"""What users write with the types, for type checkers to read: nothing here runs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, assert_type
+
+from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject, realtime, responses, translation
+from realtime_sync.wire import event_decoder, parse_event, to_wire
+
+
+def unguarded(event: realtime.ResponseTextDeltaEvent) -> str:
+    """Use an essential field without asking whether it is there."""
+    return event.delta.upper()
+
+
+def narrowed_by_class(event: realtime.ServerEvent) -> str | None:
+    """Narrow by `isinstance`."""
+    if isinstance(event, realtime.ResponseTextDeltaEvent):
+        assert_type(event.delta, str)
+        assert_type(event.type, Literal["response.output_text.delta"])
+        return event.delta
+    if isinstance(event, realtime.RealtimeErrorEvent):
+        return event.error.message
+    if isinstance(event, UnknownEvent):
+        return event.type
+    return None
+
+
+def narrowed_by_match(event: realtime.ServerEvent) -> bytes | str | None:
+    """Narrow by `match`."""
+    match event:
+        case realtime.ResponseAudioDeltaEvent():
+            return event.audio
+        case realtime.ResponseDoneEvent(response=response):
+            assert_type(response.output_text, str)
+            return response.status
+        case UndecodableEvent():
+            return event.raw
+        case _:
+            return None
+
+
+def a_whole_response(event: responses.ResponseCompletedEvent) -> list[Any]:
+    """Read a response: its text, its calls, its items, its usage."""
+    response = event.response
+    print(response.output_text.upper(), response.id, response.usage)
+    for item in response.output or ():
+        if isinstance(item, responses.ResponseOutputMessage):
+            for part in item.content or ():
+                if isinstance(part, responses.ResponseOutputText):
+                    assert_type(part.text, str | None)
+        elif isinstance(item, UnknownObject):
+            print(item.raw["type"])
+    return [call.parsed_arguments() for call in response.function_calls]
+
+
+def both_shapes_of_an_error(event: responses.ServerEvent) -> str | None:
+    """Read an error, whichever shape it came in."""
+    if isinstance(event, responses.ResponseWsError | responses.ResponseErrorEvent):
+        return event.error.code
+    return None
+
+
+def names(name: realtime.ServerEventName | str, client: responses.ClientEventName) -> None:
+    """Take a name that editors complete."""
+    print(name, client)
+
+
+def sent() -> None:
+    """Construct what clients send; a mapping will do inside."""
+    names("response.output_text.delta", "response.create")
+    names("of.the.future", "response.steer")
+    realtime.SessionUpdateEvent(
+        session=realtime.RealtimeSessionCreateRequest(
+            instructions="Be brief.",
+            output_modalities=["text"],
+            audio=realtime.RealtimeAudioConfig(input={"turn_detection": None}),
+            tools=[realtime.RealtimeToolsConfigUnionMcp(server_label="docs", server_url="https://example.com")],
+        )
+    )
+    create = responses.ResponseCreateEvent(
+        model="gpt-5.5",
+        input=[responses.user_text("Hello"), {"type": "item_reference", "id": "i"}],
+        tools=[responses.FunctionTool(name="f", parameters={"type": "object"}, strict=None)],
+        temperature=None,
+    )
+    print(to_wire(create))
+    translation.RealtimeTranslationInputAudioBufferAppendEvent(audio=b"abc")
+    realtime.ConversationItemCreateEvent(item=realtime.function_result("call_1", {"ok": True}))
+
+
+def decoded(message: str) -> None:
+    """Decode by registry."""
+    parse_event(message, "realtime")
+    event_decoder("responses")(message)
+
+
+def wrong() -> None:
+    """What a checker has to refuse."""
+    realtime.ResponseCancelEvent(respons_id="r")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    realtime.ConversationItemDeleteEvent()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    realtime.ConversationItemDeleteEvent(item_id=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    responses.ResponseCreateEvent(store="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    names("x", "response.stear")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
