@@ -8,6 +8,10 @@ from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject, r
 from realtime_sync.wire import event_decoder, parse_event, to_wire
 
 
+def use(*values: object) -> None:
+    """Take values of any kind."""
+
+
 def unguarded(event: realtime.ResponseTextDeltaEvent) -> str:
     """Use an essential field without asking whether it is there."""
     return event.delta.upper()
@@ -43,14 +47,14 @@ def narrowed_by_match(event: realtime.ServerEvent) -> bytes | str | None:
 def a_whole_response(event: responses.ResponseCompletedEvent) -> list[Any]:
     """Read a response: its text, its calls, its items, its usage."""
     response = event.response
-    print(response.output_text.upper(), response.id, response.usage)
+    use(response.output_text.upper(), response.id, response.usage)
     for item in response.output or ():
         if isinstance(item, responses.ResponseOutputMessage):
             for part in item.content or ():
                 if isinstance(part, responses.ResponseOutputText):
                     assert_type(part.text, str | None)
         elif isinstance(item, UnknownObject):
-            print(item.raw["type"])
+            use(item.raw["type"])
     return [call.parsed_arguments() for call in response.function_calls]
 
 
@@ -63,7 +67,7 @@ def both_shapes_of_an_error(event: responses.ServerEvent) -> str | None:
 
 def names(name: realtime.ServerEventName | str, client: responses.ClientEventName) -> None:
     """Take a name that editors complete."""
-    print(name, client)
+    use(name, client)
 
 
 def sent() -> None:
@@ -84,7 +88,7 @@ def sent() -> None:
         tools=[responses.FunctionTool(name="f", parameters={"type": "object"}, strict=None)],
         temperature=None,
     )
-    print(to_wire(create))
+    use(to_wire(create))
     translation.RealtimeTranslationInputAudioBufferAppendEvent(audio=b"abc")
     realtime.ConversationItemCreateEvent(item=realtime.function_result("call_1", {"ok": True}))
 
