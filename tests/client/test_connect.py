@@ -276,7 +276,7 @@ def test_a_hanging_upgrade_ends_in_time(make_peer):
     start = time.monotonic()
     with pytest.raises(ConnectTimeout):
         Client(base_url=base_url(peer), api_key="k").realtime.connect(model="m", options={"open_timeout": 0.3})
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
 
 
 def test_session_updated_that_never_comes_ends_in_time(make_peer):
@@ -338,7 +338,7 @@ def test_closing_the_client_closes_its_sessions(make_peer):
     with Client(base_url=base_url(peer), api_key="k") as client:
         sessions = [client.realtime.connect(model="m") for _ in range(3)]
         start = time.monotonic()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
     assert all(session.closed for session in sessions)
     with pytest.raises(LocalProtocolError):
         client.realtime.connect(model="m")

@@ -179,7 +179,7 @@ def test_a_callback_that_blocks_for_ever_hangs_nobody_else(connect, caplog):
     assert peer.receive()["type"] == "still.works"
     closing = run_in_thread(rt.close)
     closing.result()
-    assert closing.took < 1.5
+    assert closing.took < 4
     assert "rts-callbacks" in caplog.text
     gate.set()
 

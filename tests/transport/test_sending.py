@@ -128,7 +128,7 @@ def test_send_timeout(make_peer, tls, secure):
         began = time.monotonic()
         with pytest.raises(SendTimeout) as caught:
             connection.send("withdrawn")
-        assert 0.2 < time.monotonic() - began < 2
+        assert 0.2 < time.monotonic() - began < 5
         assert caught.value.replay_safe
         reading = run_in_thread(read_all, link, count)
         connection.send("goes on")

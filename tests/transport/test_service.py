@@ -161,7 +161,7 @@ def test_silent_peer_is_noticed(peer):
     began = time.monotonic()
     with pytest.raises(ClosedError) as caught:
         connection.receive(10)
-    assert 0.3 < time.monotonic() - began < 2
+    assert 0.3 < time.monotonic() - began < 5
     assert caught.value.code == 1006
     assert "ping" in caught.value.reason
     assert link.read_frame().opcode == PING
@@ -281,7 +281,7 @@ def test_close_under_its_own_receive(peer):
         began = time.monotonic()
         with pytest.raises(ClosedOK):
             connection.receive(10)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
