@@ -1,13 +1,18 @@
-"""What decoding costs: JSON text to typed event, beside the JSON parse alone and a hand-written constructor.
+"""What decoding costs: JSON text to typed event, beside the JSON parse, a constructor by hand, and the official SDK.
 
 Run: ``python benchmarks/decode.py [repeats]``. Each figure is the best of the repeats, in nanoseconds a message.
-Rows are measured in turn, repeat by repeat, so that a busy moment of the machine hits all of them.
+Rows are measured in turn, repeat by repeat, so that a busy moment of the machine hits all of them. The official
+SDK's rows need `openai`; it is its own function for messages, as its connections call it. At the end: what importing
+and the first use of a catalogue cost, the median of fresh processes, in milliseconds.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import platform
+import statistics
+import subprocess
 import sys
 import timeit
 from collections.abc import Callable
@@ -94,12 +99,79 @@ DONE = json.dumps(
 )
 
 
-def with_stdlib() -> Callable[[str | bytes], Any]:
+RESPONSES_DELTA = json.dumps(
+    {
+        "type": "response.output_text.delta",
+        "sequence_number": 17,
+        "item_id": "msg_68d3c1a2f0",
+        "output_index": 0,
+        "content_index": 0,
+        "delta": "Hello there",
+        "logprobs": [],
+        "obfuscation": "Zk3pQ9aB",
+    }
+)
+
+COMPLETED = json.dumps(
+    {
+        "type": "response.completed",
+        "sequence_number": 42,
+        "response": {
+            "id": "resp_68d3c1a2f0",
+            "object": "response",
+            "created_at": 1790000000,
+            "status": "completed",
+            "error": None,
+            "incomplete_details": None,
+            "instructions": None,
+            "metadata": {},
+            "model": "gpt-5.5",
+            "output": [
+                {
+                    "id": "msg_68d3c1a2f0",
+                    "type": "message",
+                    "role": "assistant",
+                    "status": "completed",
+                    "content": [{"type": "output_text", "text": "Hello! " * 20, "annotations": [], "logprobs": []}],
+                }
+            ],
+            "parallel_tool_calls": True,
+            "temperature": 1.0,
+            "tool_choice": "auto",
+            "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}],
+            "top_p": 1.0,
+            "reasoning": {"effort": None, "summary": None},
+            "text": {"format": {"type": "text"}},
+            "usage": {
+                "input_tokens": 36,
+                "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+                "output_tokens": 87,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": 123,
+            },
+        },
+    }
+)
+
+
+def official(kind: str) -> Callable[[str], Any] | None:
+    """Return the official SDK's function from message to event, as its connections call it; None without the SDK."""
+    if importlib.util.find_spec("openai") is None:
+        return None
+    from openai._models import construct_type_unchecked
+    from openai.types.realtime import RealtimeServerEvent
+    from openai.types.responses import ResponsesServerEvent
+
+    event: Any = RealtimeServerEvent if kind == "realtime" else ResponsesServerEvent
+    return lambda text: construct_type_unchecked(value=json.loads(text), type_=event)
+
+
+def with_stdlib(registry: str) -> Callable[[str | bytes], Any]:
     """Return a decoder that was built as if orjson were not installed."""
     kept = wire_json.read, wire_json.settle
     wire_json.read, wire_json.settle = wire_json.loads_exactly, wire_json._settle_exact  # noqa: SLF001
     try:
-        return event_decoder("realtime")
+        return event_decoder(registry)
     finally:
         wire_json.read, wire_json.settle = kept
 
@@ -121,7 +193,27 @@ def main() -> None:
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     fast = "orjson" if wire_json.orjson is not None else "no orjson"
     print(f"CPython {platform.python_version()}, attrs {attrs.__version__}, {fast}; best of {repeats}")
-    decode, plain = event_decoder("realtime"), with_stdlib()
+    realtime_rows(repeats)
+    responses_rows(repeats)
+    encode_rows(repeats)
+    fresh_processes(repeats)
+
+
+def beside(message: str, registry: str) -> dict[str, Callable[[], Any]]:
+    """Return the rows for a message: the JSON parse, ours with either reader, the official SDK."""
+    decode, plain, sdk = event_decoder(registry), with_stdlib(registry), official(registry)
+    rows: dict[str, Callable[[], Any]] = {
+        "json.loads": lambda: json.loads(message),
+        "typed event, standard library": lambda: plain(message),
+        "typed event": lambda: decode(message),
+    }
+    if sdk is not None:
+        rows["the official SDK"] = lambda: sdk(message)
+    return rows
+
+
+def realtime_rows(repeats: int) -> None:
+    """Measure events of the Realtime API."""
     text, audio = delta("output_text", "Hello there"), delta("output_audio", "QUJD" * 1600)
     unusual = text.replace('"delta"', '"obfuscation": "abcdef", "delta"')
     for name, message, number in (
@@ -132,22 +224,53 @@ def main() -> None:
         rows = {
             "json.loads": lambda message=message: json.loads(message),
             "json.loads + hand-written attrs constructor": lambda message=message: by_hand(message),
-            "typed event, standard library": lambda message=message: plain(message),
-            "typed event": lambda message=message: decode(message),
+            **beside(message, "realtime"),
         }
         table(name, rows, number, repeats)
-    rows = {
-        "json.loads": lambda: json.loads(DONE),
-        "typed event, standard library": lambda: plain(DONE),
-        "typed event": lambda: decode(DONE),
-    }
-    table(f"response.done, {len(DONE)} bytes", rows, 3000, repeats)
+    table(f"response.done, {len(DONE)} bytes", beside(DONE, "realtime"), 3000, repeats)
+
+
+def responses_rows(repeats: int) -> None:
+    """Measure events of the Responses API."""
+    for name, message, number in (
+        ("Responses: text delta", RESPONSES_DELTA, 20_000),
+        ("Responses: response.completed", COMPLETED, 2000),
+    ):
+        table(f"{name}, {len(message)} bytes", beside(message, "responses"), number, repeats)
+
+
+def encode_rows(repeats: int) -> None:
+    """Measure what is sent most."""
     append = {"type": "input_audio_buffer.append", "event_id": "evt_1", "audio": b"\0" * 4800}
     rows = {
         "json.dumps of the finished text": lambda: json.dumps({**append, "audio": "AAAA" * 1600}),
         "encode_event of 4,800 bytes": lambda: encode_event(append),
     }
     table("input_audio_buffer.append, 100 ms", rows, 5000, repeats)
+
+
+STARTS = {
+    "import of the four dependencies": "import websocket, attrs, cattrs, requests",
+    "import realtime_sync": "import realtime_sync",
+    **{
+        f"first use of {name}, after that import": f"from realtime_sync.wire import parse_event; parse_event({text!r}, {name!r})"
+        for name, text in (("realtime", DONE), ("translation", '{"type":"session.closed"}'), ("responses", COMPLETED))
+    },
+}
+
+
+def fresh_processes(repeats: int) -> None:
+    """Print what starting costs; catalogues are timed from an import of the package on."""
+    costs: dict[str, list[float]] = {name: [] for name in STARTS}
+    for _ in range(repeats):
+        for name, code in STARTS.items():
+            before = "import realtime_sync;" if name.startswith("first") else ""
+            script = f"{before}import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+            done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+            costs[name].append(float(done.stdout) * 1e3)
+    print("\nfresh processes")
+    for name, times in costs.items():
+        print(f"  {name:<44}{statistics.median(times):>9.1f} ms")
 
 
 if __name__ == "__main__":

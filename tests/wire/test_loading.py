@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import realtime_sync.wire
 
 PACKAGE = Path(realtime_sync.wire.__file__).resolve().parent.parent
@@ -14,14 +16,15 @@ PACKAGE = Path(realtime_sync.wire.__file__).resolve().parent.parent
 FIRST_USE_BY_MANY = """
 import json, sys, threading
 from realtime_sync import wire
-assert "realtime_sync.types.realtime" not in sys.modules
+kind, registry = sys.argv[1:]
+assert not [name for name in sys.modules if name.startswith("realtime_sync.types.r")]
 sys.setswitchinterval(1e-6)
 barrier = threading.Barrier(8)
-message = json.dumps({"type": "response.done", "response": {"output": [{"type": "message", "role": "user"}]}})
+message = json.dumps({"type": kind, "response": {"output": [{"type": "message", "role": "user"}]}})
 events = []
 def use():
     barrier.wait(30)
-    events.append(wire.parse_event(message, "realtime"))
+    events.append(wire.parse_event(message, registry))
 threads = [threading.Thread(target=use) for _ in range(8)]
 for thread in threads:
     thread.start()
@@ -35,12 +38,31 @@ print(type(events[0]).__name__)
 """
 
 
-def test_many_threads_may_use_the_catalogue_first() -> None:
+@pytest.mark.parametrize(
+    ("kind", "registry", "name"),
+    [
+        ("response.done", "realtime", "ResponseDoneEvent"),
+        ("response.completed", "responses", "ResponseCompletedEvent"),
+    ],
+)
+def test_many_threads_may_use_the_catalogue_first(kind, registry, name) -> None:
     """Threads that decode the very first event at once all get the same, from the same classes."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FIRST_USE_BY_MANY], check=True, capture_output=True, text=True, timeout=60
+    command = [sys.executable, "-W", "error", "-c", FIRST_USE_BY_MANY, kind, registry]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [name]
+
+
+@pytest.mark.parametrize("registry", ["realtime", "translation", "responses"])
+def test_a_catalogue_loads_no_other(registry) -> None:
+    """Who speaks one API pays for one."""
+    code = (
+        "import sys; from realtime_sync import wire; wire.event_decoder(sys.argv[1]);"
+        "print(*(n for n in ('realtime', 'translation', 'responses') if f'realtime_sync.types.{n}' in sys.modules))"
     )
-    assert done.stdout.split() == ["ResponseDoneEvent"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, registry], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == [registry]
 
 
 def test_one_module_calls_cattrs() -> None:
