@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pathlib
+import re
 
 import attrs
 import pytest
@@ -201,3 +203,12 @@ def test_an_object_that_stands_alone_may_be_of_another_type() -> None:
     assert tool.to_dict() == raw
     assert responses.WebSearchToolUserLocation(city="Rome").to_dict() == {"type": "approximate", "city": "Rome"}
     assert structure_function(responses.WebSearchToolUserLocation)({"city": "x"}, None).to_dict() == {"city": "x"}
+
+
+def test_the_code_of_the_docs_runs() -> None:
+    """Each Python block of the page about types runs as it stands."""
+    page = pathlib.Path(__file__).resolve().parents[2] / "docs" / "types.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), {})  # noqa: S102
