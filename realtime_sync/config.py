@@ -141,7 +141,7 @@ class ConnectionOptions:
     ping_timeout: float | None = _option(30.0, check=_positive_seconds_or_none)
     """Silence after a ping that counts as a lost connection. Any frame counts as life. None: never."""
     ssl_context: ssl.SSLContext | None = _option(None, repr=False)
-    """Use this context instead of building one from `ca_file` and `client_cert`."""
+    """Use this context instead of building one from `ca_file`."""
     ca_file: str | None = _option(None)
     """A PEM file of the authorities to trust, instead of the system's."""
     headers: Mapping[str, str] = _option({}, check=_header_map, repr=False)
