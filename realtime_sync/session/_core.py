@@ -156,20 +156,19 @@ class Core:
     def finished(self) -> bool:
         return self.ended is not None
 
-    def closed_error(self, cls: type[ConnectionClosed] | None = None, **details: Any) -> ConnectionClosed:
+    def closed_error(self) -> ConnectionClosed:
         """Make a fresh exception for the end of this connection: each thread that raises needs its own."""
         end = self.ended
         if end is None:
             msg = "the connection is being closed"
             return ClosedOK(msg, code=1000, closed_by="local")
-        kind = cls or (ClosedOK if isinstance(end, ClosedOK) else ClosedError)
+        kind = ClosedOK if isinstance(end, ClosedOK) else ClosedError
         error = kind(
             end.message,
             code=end.code,
             reason=end.reason,
             closed_by=end.closed_by,
             server_error=self.last_error,
-            **details,
         )
         error.__cause__ = end.__cause__
         return error
