@@ -142,7 +142,7 @@ def test_a_wrong_path(aimock, connect):
     """A refusal of one line, without length or body, is still told by its status."""
     with pytest.raises(NotFoundError) as refused:
         connect(aimock["open"].replace("/v1", "/v9/nothing"))
-    assert (refused.value.status, refused.value.body) == (404, None)
+    assert (refused.value.status, refused.value.body) == (404, "")
 
 
 def test_the_retired_beta(aimock, connect):
@@ -191,7 +191,7 @@ def test_an_error_that_names_nothing(aimock, connect):
     rt = connect(aimock["open"])
     with pytest.raises(RequestTimeout, match="Invalid session type: nonsense"):
         rt.session.update({"type": "nonsense"}, wait=True, timeout=0.2)
-    assert rt.session.update({"instructions": "be brief"}, wait=True).session.instructions == "be brief"
+    assert rt.ask("say unharmed").text == "unharmed"
 
 
 def test_acknowledgements_without_ids(aimock, connect):
