@@ -204,7 +204,7 @@ class Reader:
         core = self._core
         event_id = core.api.refused_event_id(event)
         if event_id is None:
-            core.acknowledgements.unattributed_error()
+            core.acknowledgements.unattributed_error(event)
             claimed = owner is not None
         else:
             # Asked in any case: a turn may own the event and the order still has to forget it.
