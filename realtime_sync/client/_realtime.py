@@ -72,7 +72,7 @@ class RealtimeResource:
         headers = client.endpoint.request_headers(url, extra)
         callbacks = _checked(handlers or {})
         deadline = Deadline(merged.open_timeout)
-        api = RealtimeApi()
+        api = RealtimeApi(is_call=call_id is not None)
         core = Core(connection=dial(url, options=merged, headers=headers), options=merged, api=api)
         opened = RealtimeSession(core, api, client.timeout)
         try:
