@@ -401,7 +401,7 @@ class TurnBook:
         """Note that a turn begins to send audio."""
         turn.phase = Phase.SPEAKING
         self._by_token[turn.token] = turn
-        if turn.awaits_detection:
+        if turn.detected:
             self.input.listens_locked(turn)
 
     def _let_go(self, turn: TurnState) -> None:

@@ -60,6 +60,8 @@ class TurnState:
     item_ids: set[str] = field(factory=set)
     event_ids: set[str] = field(factory=set)
     # of a turn that is spoken
+    detected: bool = False
+    """The server finds the turn in the audio by itself."""
     awaits_detection: bool = False
     """The server finds the turn in the audio and answers it by itself."""
     input_sent: bool = False

@@ -212,6 +212,7 @@ def start_turn(core: Core, api: RealtimeApi, content: TurnInput, timeout: float 
         queue=core.new_queue(),
         deadline=deadline,
         out_of_band=content.out_of_band,
+        detected=audio is not None and audio.settings.detects,
         awaits_detection=audio is not None and audio.settings.detects and audio.settings.creates_response,
         transcribes=audio is not None and audio.settings.transcribes,
     )
