@@ -67,6 +67,7 @@ class _Carrier:
         self._deadline = deadline
         self._shown = io.BytesIO()
         self.failure: Exception | None = None
+        self.answered = False
         self.head = b""
         self.status = 0
         self.rest = b""
@@ -92,7 +93,7 @@ class _Carrier:
     def recv(self, size: int) -> bytes:
         """Return some of the response head, which is read as a whole first."""
         try:
-            if not self.head:
+            if not self.answered:
                 self._read_head()
         except Exception as error:
             self.failure = error
@@ -101,6 +102,7 @@ class _Carrier:
 
     def _read_head(self) -> None:
         self.head, self.rest = self.exchange.read_head(self._deadline)
+        self.answered = True
         self.status = status_of(self.head)
         lines = self.head.split(b"\r\n")
         kept = [line for line in lines if line.partition(b":")[0].strip().lower().decode("latin-1") not in _HIDDEN]
@@ -126,7 +128,7 @@ def upgrade(stream: Stream, request: Request, deadline: Deadline) -> Upgraded:
             raise carrier.failure from None
         if carrier.failure is not None:
             raise _broken(carrier.failure, request) from carrier.failure
-        if carrier.head and carrier.status != _SWITCHING:
+        if carrier.answered and carrier.status != _SWITCHING:
             raise _rejection(carrier, request, deadline) from None
         # websocket-client's own text may quote headers of the response.
         msg = f"{request.address} did not answer with a WebSocket upgrade ({type(error).__name__})"
