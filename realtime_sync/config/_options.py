@@ -87,31 +87,36 @@ def _sockopts(name: str, value: Any) -> tuple[tuple[Any, ...], ...]:
     return options
 
 
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
+
+
 def _path(name: str, value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str | os.PathLike) or not (path := os.fspath(value)) or not isinstance(path, str):
+    if not _is_path(value):
         msg = f"{name} must be a path, or None; got {value!r}"
         raise ConfigurationError(msg)
-    return path
+    return os.fspath(cast("str", value))
 
 
 def _certificate(name: str, value: Any) -> tuple[str, ...] | None:
-    """Turn a path, (certificate, key) or (certificate, key, password) into a tuple. No message repeats the password."""
+    """Return (certificate,), (certificate, key) or (certificate, key, password). No message repeats the password."""
     if value is None:
         return None
-    parts = (value,) if isinstance(value, str | os.PathLike) else value
-    try:
-        *paths, password = (*parts, None, None)[:3]
-        files = [_path(name, each) for each in paths if each is not None]
-    except (TypeError, ConfigurationError):
-        files = []
-    if not files or len(parts) > 3 or not isinstance(password, str | None):  # noqa: PLR2004
+    parts = [value] if _is_path(value) or not isinstance(value, Sequence) else list(value)
+    certificate, key, password, *more = (*parts, None, None, None)
+    if (
+        not _is_path(certificate)
+        or not (key is None or _is_path(key))
+        or not isinstance(password, str | None)
+        or any(each is not None for each in more)
+    ):
         msg = f"{name} must be a path, (certificate, key), (certificate, key, password), or None"
         raise ConfigurationError(msg)
-    if password is not None and len(files) == 1:  # The key is in the same file.
-        files *= 2
-    return cast("tuple[str, ...]", (*files, password) if password is not None else tuple(files))
+    if password is not None:
+        return os.fspath(certificate), os.fspath(key or certificate), password
+    return (os.fspath(certificate),) if key is None else (os.fspath(certificate), os.fspath(key))
 
 
 def _proxy_url(name: str, value: Any) -> str | None:

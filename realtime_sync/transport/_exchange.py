@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Final, final
 
+from realtime_sync.errors import ConnectError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._poll import wait_for
@@ -31,9 +33,14 @@ class Exchange:
         """Send all of it."""
         wire = memoryview(data)
         sent: list[int] = []
-        while (done := sum(sent)) < len(wire):
-            if not self._stream.send(wire[done:], sent):
-                self._wait(self._stream.write_events, deadline)
+        try:
+            while (done := sum(sent)) < len(wire):
+                if not self._stream.send(wire[done:], sent):
+                    self._wait(self._stream.write_events, deadline)
+        except ConnectError:
+            raise
+        except OSError as error:
+            raise self._last_words() or error from None
 
     def receive(self, deadline: Deadline, size: int = 4096) -> bytes:
         """Wait for bytes and return at most `size` of them; b"" at the end of the stream."""
@@ -78,6 +85,16 @@ class Exchange:
             if not piece:
                 raise self._closed()
             received += piece
+
+    def _last_words(self) -> OSError | None:
+        """Return the TLS alert that the peer sent before it hung up, which says more than a broken pipe."""
+        try:
+            self._stream.receive_into(memoryview(bytearray(1)))
+        except ssl.SSLError as alert:
+            return alert
+        except OSError:
+            return None
+        return None
 
     def _closed(self) -> Exception:
         return self._hop.failed(f"{self._hop.name} closed the connection instead of answering {self._what}")
