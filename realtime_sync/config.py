@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 from attrs import Attribute, field, fields, frozen
 
 from realtime_sync.errors import ConfigurationError
+from realtime_sync.extensions import Extension, check_extensions
 
 __all__ = ["NOT_GIVEN", "ConnectionOptions", "NotGiven"]
 
@@ -104,6 +105,20 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _extensions(name: str, value: Any) -> tuple[Extension, ...]:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        msg = f"{name} must be a sequence of extensions; got {value!r}"
+        raise ConfigurationError(msg)
+    return check_extensions(value)
+
+
+def _compression(name: str, value: Any) -> Any:
+    if value not in (None, "deflate"):
+        msg = f"{name} must be 'deflate' or None; got {value!r}"
+        raise ConfigurationError(msg)
+    return value
+
+
 def _sockopts(name: str, value: Any) -> tuple[tuple[Any, ...], ...]:
     options = tuple(tuple(each) for each in value)
     if not all(len(each) == 3 for each in options):  # noqa: PLR2004
@@ -120,6 +135,11 @@ class ConnectionOptions:
     keys is accepted wherever this class is; unknown keys raise `ConfigurationError`.
     """
 
+    extensions: tuple[Extension, ...] = _option((), check=_extensions)
+    """WebSocket extensions to offer, in order of preference: instances of `realtime_sync.extensions.Extension`."""
+    compression: Literal["deflate"] | None = _option(None, check=_compression)
+    """"deflate" offers permessage-deflate (RFC 7692) as `transport.PerMessageDeflate` has it by default; give one among
+    `extensions` for other settings. None: messages are not compressed."""
     subprotocols: tuple[str, ...] = _option((), check=_strings, repr=False)
     """Subprotocols to offer, in order. (Browsers put secrets here, so it is kept out of the repr.)"""
     max_size: int | None = _option(64 * 2**20, check=_size)

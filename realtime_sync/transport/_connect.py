@@ -55,6 +55,7 @@ def connect(
             response_headers=upgraded.headers,
             subprotocol=upgraded.subprotocol,
             received=upgraded.rest,
+            codec=upgraded.codec,
         )
     except BaseException:
         sock.close()
