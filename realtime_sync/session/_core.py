@@ -314,7 +314,9 @@ class Core:
         token = object()
         try:
             pending = self.send(data, deadline=deadline, claim=claim, waited_for=True)
-            assert pending is not None  # noqa: S101  (has_rule and waited_for guarantee it)
+            # has_rule and waited_for guarantee both.
+            assert pending is not None  # noqa: S101
+            assert pending.waiter is not None  # noqa: S101
             self.flow.begin_wait(token)
             pending.waiter.wait(deadline.remaining())
         except SendTimeout as error:

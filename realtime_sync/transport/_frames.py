@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import enum
 import math
-import os
 from collections.abc import Iterable
 from typing import Final, final
 
@@ -17,7 +16,7 @@ from attrs import frozen
 
 from realtime_sync.errors import RemoteProtocolError
 from realtime_sync.extensions import Codec
-from realtime_sync.transport._masking import mask
+from realtime_sync.transport._masking import mask, new_key
 
 __all__ = ["Control", "FrameParser", "Opcode", "build_close", "build_frame", "unbuild_frame"]
 
@@ -349,7 +348,7 @@ def build_frame(opcode: int, payload: bytes, *, rsv: int = 0) -> bytes:
     """Return one masked frame, ready to be written, with the reserved bits `rsv` set."""
     size = len(payload)
     first = _FIN | rsv | opcode
-    key = os.urandom(4)
+    key = new_key()
     if size < _SHORT:
         head = bytes((first, 0x80 | size))
     elif size < 2**16:

@@ -109,7 +109,8 @@ class Writer:
                 raise
             self.bytes_sent += batch.sent[-1]
             self.last_progress = time.monotonic()
-        return True, self.outbox.wrote()
+        ring = self.outbox.wrote()
+        return self.outbox.backlog > 0, ring
 
     def _take_encoded(self, codec: Codec) -> Batch | None:
         """Return what to write next, transformed by the extensions. Caller holds `_write_lock`."""
