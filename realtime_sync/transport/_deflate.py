@@ -221,7 +221,8 @@ class _Deflate(Codec):
 
     def end(self, *, is_final: bool) -> Iterator[bytes]:
         """Put back what the sender left out at the end of a message."""
-        if is_final and self._is_compressed:
+        # Without an inflater the sender's stream has ended with the message, and nothing was left out.
+        if is_final and self._inflater is not None and self._is_compressed:
             yield from self._inflate(_TAIL)
             if not self._keeps_inflater:
                 self._inflater = None
