@@ -196,8 +196,8 @@ class FrameParser:
                 size = self._long_size(size, self._view[at + 2 : body])
             opcode = self._check_first(first, size)
             stop = body + size
-            if stop > end and (opcode >= Opcode.CLOSE or stop - at <= len(self._buffer)):
-                break
+            if stop > end and (opcode >= Opcode.CLOSE or (stop - at <= len(self._buffer) and self._codec is None)):
+                break  # A codec is shown every frame as soon as its header is there: it knows which ones grow.
             if opcode >= Opcode.CLOSE:
                 self._control(opcode, bytes(self._view[body:stop]))
                 at = stop

@@ -24,7 +24,7 @@ from tests.support.waiting import run_in_thread
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 XOR = "Sec-WebSocket-Extensions: x-xor; key=7"
-QUICK = {"close_timeout": 0.3}
+QUICK = {"close_timeout": 0.05}
 COMPRESSED = {**QUICK, "compression": "deflate"}
 
 
