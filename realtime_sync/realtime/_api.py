@@ -29,6 +29,8 @@ class RealtimeApi:
     book: TurnBook = field(init=False, repr=False)
     effective: Any = field(init=False, default=None, repr=False)
     """The session object of the last session.created or session.updated."""
+    session_id: str | None = field(init=False, default=None)
+    """Its id; servers leave it out of session.updated."""
     _core: Core = field(init=False, repr=False)
 
     def bind(self, core: Core) -> None:
@@ -55,6 +57,7 @@ class RealtimeApi:
         kind = event.type
         if kind in _SESSION:
             self.effective = getattr(event, "session", None) or self.effective
+            self.session_id = getattr(self.effective, "id", None) or self.session_id
         elif kind in _VAD_MAY_START and self._vad_creates_responses():
             self.book.speech_ended()
         return self.book.owner(event)

@@ -19,7 +19,7 @@ from typing import Any
 from attrs import define, field
 
 from realtime_sync.errors import SlowConsumer
-from realtime_sync.realtime._rules import ACTIVE_RESPONSE, TOKEN_KEY, error_code
+from realtime_sync.realtime._rules import ACTIVE_RESPONSE, HARMLESS_CODES, TOKEN_KEY, error_code
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._turn import TEXT_DELTAS, Timings
 from realtime_sync.session import DISCARD, Deadline, EventQueue, error_fields
@@ -31,6 +31,8 @@ MAX_ROUTES = 1024
 ABANDONED_SLOT_SECONDS = 10.0
 CREATE_SECONDS = 60.0
 VAD_SECONDS = 3.0
+SUSPECT_SECONDS = 10.0
+"""How long a create may stay unanswered after an error that named no event, before that counts as its answer."""
 
 
 class Phase(enum.Enum):
@@ -66,6 +68,9 @@ class TurnState:
     response_id: str | None = None
     error: Any = None
     """The error event that failed the turn."""
+    suspect: Any = None
+    """The first error event that named nothing and came while the create was unanswered: it may be the answer."""
+    suspected_at: float = 0.0
     cancel_when_created: bool = False
     abandoned_at: float | None = None
     item_ids: set[str] = field(factory=set)
@@ -305,7 +310,7 @@ class TurnBook:
     def _refused(self, event: Any) -> EventQueue | Any | None:
         event_id = refused_event_id(event)
         if event_id is None:
-            return None
+            return self._refused_something(event)
         create = next((each for each in self._creates if each.event_id == event_id), None)
         if create is not None:
             self._creates.remove(create)
@@ -318,6 +323,19 @@ class TurnBook:
             self._fail(turn, event)
             self.abandon(turn)  # The item was refused, so its response would answer something else.
         return DISCARD
+
+    def _refused_something(self, event: Any) -> Any | None:
+        """Judge an error that names no event, as compatible servers send them."""
+        code = error_code(event)
+        if code == ACTIVE_RESPONSE and len(self._creates) == 1 and (turn := self._creates[0].turn) is not None:
+            self._by_event.pop(self._creates.popleft().event_id, None)
+            self._create_refused(turn, event)  # Nothing else can be refused for this reason.
+            return DISCARD
+        if code not in HARMLESS_CODES:
+            for turn in (create.turn for create in self._creates if create.turn is not None):
+                if turn.suspect is None:
+                    turn.suspect, turn.suspected_at = event, time.monotonic()
+        return None
 
     def _create_refused(self, turn: TurnState, event: Any) -> None:
         if turn.response_id is not None:
@@ -386,6 +404,7 @@ class TurnBook:
             create = self._creates.popleft()
             if create.turn is not None:
                 self._finish(create.turn)
+        self._judge_suspects(now)
         holder = self.slot.holder
         left = holder.abandoned_at if isinstance(holder, TurnState) else None
         if left is not None and now - left > ABANDONED_SLOT_SECONDS:
@@ -394,6 +413,16 @@ class TurnBook:
                 self._creates = deque(each for each in self._creates if each.turn is not holder)
             self.slot.release_locked(holder)
         self.slot.tick_locked(now)
+
+    def _judge_suspects(self, now: float) -> None:
+        """Fail the turns that stayed unanswered after an error that named nothing."""
+        for create in list(self._creates):
+            turn = create.turn
+            if turn is None or turn.suspect is None or turn.abandoned or now - turn.suspected_at <= SUSPECT_SECONDS:
+                continue
+            self._creates.remove(create)
+            self._fail(turn, turn.suspect)
+            self._finish(turn)
 
     @staticmethod
     def _is_orphan(create: _Create) -> bool:

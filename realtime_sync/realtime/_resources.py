@@ -94,7 +94,7 @@ class SessionResource(_Resource):
     @property
     def id(self) -> str | None:
         """The session's id, or None while it is not known."""
-        return getattr(self.current, "id", None)
+        return self._session._api.session_id  # noqa: SLF001  (as above)
 
     @property
     def expires_at(self) -> float | None:

@@ -108,8 +108,12 @@ class TurnStream(ClosesOnExit):
         return self._builder.turn(self._state.timings())
 
     def _timed_out(self) -> RequestTimeout:
+        state = self._state
+        phase = state.phase
         self.close()
-        msg = f"the turn did not end in time (it was {self._state.phase.value}); its response is cancelled"
+        msg = f"the turn did not end in time (it was {phase.value}); its response is cancelled"
+        if phase is Phase.SENT and state.suspect is not None:
+            msg += f"; an error that names no event came meanwhile: {server_error(state.suspect)}"
         return RequestTimeout(msg, partial=self._partial())
 
     def _interrupted(self, error: ConnectionClosed) -> TurnInterrupted:
