@@ -77,7 +77,7 @@ class Client(ClosesOnExit):
         self.endpoint = endpoint
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
-        self._sessions: dict[int, weakref.ref[Session]] = {}
+        self._sessions: dict[int, weakref.ref[Session[Any, Any, Any]]] = {}
         self._closed = False
 
     @classmethod
@@ -134,7 +134,7 @@ class Client(ClosesOnExit):
             msg = "this client was closed; make a new one"
             raise LocalProtocolError(msg)
 
-    def adopt(self, session: Session) -> None:
+    def adopt(self, session: Session[Any, Any, Any]) -> None:
         """Remember a session that this client closes at its own end, without keeping it alive."""
         for key, reference in tuple(self._sessions.items()):
             if reference() is None:
