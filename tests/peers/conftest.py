@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from realtime_sync import Client
-from realtime_sync.server import LocalServer
 from tests.peers.programs import node, python, running
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -16,16 +20,29 @@ def aimock(tmp_path_factory):
     """The base URLs of three @copilotkit/aimock servers: "open", "strict" and "locked"."""
     command, env = node("@copilotkit/aimock")
     log = tmp_path_factory.mktemp("aimock") / "log.txt"
-    with running([*command, "aimock.mjs"], env, log) as urls:
-        yield urls
+    with running([*command, "aimock.mjs"], env, log) as ready:
+        yield json.loads(ready)
 
 
 @pytest.fixture(scope="session")
 def speech_to_speech(tmp_path_factory):
     """The base URL of Hugging Face's speech-to-speech server, with stand-ins for its models."""
     log = tmp_path_factory.mktemp("speech") / "log.txt"
-    with running([*python("speech-to-speech"), "speech_to_speech_server.py"], {}, log) as ready:
-        yield ready["url"]
+    with running([*python("speech-to-speech"), "speech_server.py"], {}, log) as ready:
+        yield json.loads(ready)["url"]
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """Run `python -m realtime_sync serve` with these options until the end; returns its base URL."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*options):
+            command = [sys.executable, "-m", "realtime_sync", "serve", "--port", "0", *options]
+            log = tmp_path_factory.mktemp("serve") / "log.txt"
+            return stack.enter_context(running(command, {}, log, cwd=ROOT)).split()[-1]
+
+        yield start
 
 
 @pytest.fixture
@@ -38,14 +55,3 @@ def connect():
             return stack.enter_context(client.realtime.connect(**{"model": "gpt-realtime", **options}))
 
         yield open_one
-
-
-@pytest.fixture
-def serve():
-    """Start local servers that end with the test; pauses are off unless asked for."""
-    with contextlib.ExitStack() as stack:
-
-        def start(**options):
-            return stack.enter_context(LocalServer(**{"time_scale": 0, **options}))
-
-        yield start

@@ -49,18 +49,21 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**{name: os.environ[name] for name in kept if name in os.environ}, **extra}
 
 
-def run(command: list[str], env: Mapping[str, str], *, timeout: float = 30.0) -> Any:
-    """Run a program to its end and return the JSON of the last line that it printed."""
+def run(command: list[str], env: Mapping[str, str], *, timeout: float = 60.0) -> list[Any]:
+    """Run a program to its end and return the JSON of each line that it printed."""
     done = subprocess.run(
         command, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False, cwd=HERE
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @contextlib.contextmanager
-def running(command: list[str], env: Mapping[str, str], log: Path) -> Iterator[Any]:
-    """Run a server that prints one JSON line when it is ready, yields it, and ends the server by its standard input."""
+def running(command: list[str], env: Mapping[str, str], log: Path, *, cwd: Path = HERE) -> Iterator[str]:
+    """Run a server that prints one line when it is ready, yield that line, and end the server.
+
+    Its standard input stays open meanwhile: that ends it even if these tests are killed.
+    """
     with log.open("w+") as errors:
         process = subprocess.Popen(
             command,
@@ -69,18 +72,19 @@ def running(command: list[str], env: Mapping[str, str], log: Path) -> Iterator[A
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            cwd=HERE,
+            cwd=cwd,
         )
         with process:
-            ready = process.stdout.readline()
-            if not ready:
-                process.wait(10)
-                errors.seek(0)
-                pytest.fail(f"{command[-1]} did not start: {errors.read()[-2000:]}")
             try:
-                yield json.loads(ready)
+                ready = process.stdout.readline()
+                if not ready:
+                    process.wait(10)
+                    errors.seek(0)
+                    pytest.fail(f"{command} did not start: {errors.read()[-2000:]}")
+                yield ready
             finally:
                 process.stdin.close()
+                process.terminate()
                 try:
                     process.wait(10)
                 except subprocess.TimeoutExpired:
