@@ -11,7 +11,7 @@ from agents.realtime import RealtimeAgent, RealtimeRunner
 from agents.realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 
 PATIENCE = 10.0
-TEXT = {"output_modalities": ["text"]}
+TEXT = {"output_modalities": ["text"], "audio": {"input": {"turn_detection": None}}}
 
 
 @function_tool
@@ -157,8 +157,6 @@ async def main(base_url, names):
     for scenario, settings in SCENARIOS.items():
         if scenario.__name__ not in names:
             continue
-        if settings is TEXT:
-            settings = {**TEXT, "audio": {"input": {"turn_detection": None}}}
         config = {"url": url, "api_key": "any", "initial_model_settings": {"model_name": "gpt-realtime", **settings}}
         try:
             async with await RealtimeRunner(AGENT).run(model_config=config) as session:

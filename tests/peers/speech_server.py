@@ -37,12 +37,13 @@ from speech_to_speech.pipeline.messages import (
 )
 from speech_to_speech.pipeline.speculative_turns import SpeculativeTurnTracker
 from speech_to_speech.STT.transcription_notifier import TranscriptionNotifier
+from speech_to_speech.utils.utils import response_wants_audio
 
 RATE = 16_000
 LOUD = 1_000
 SILENCE_MS = 200
 HEARD = "say hello yourself"
-BLOCK = np.tile((8_000 * np.sin(np.arange(512) * 2 * np.pi * 16 / 512)).astype(np.int16), 1)
+BLOCK = (8_000 * np.sin(np.arange(512) * 2 * np.pi * 16 / 512)).astype(np.int16)
 
 
 class Detection(BaseHandler):
@@ -115,7 +116,9 @@ class Answers(BaseHandler):
                 type="function_call", name="get_weather", call_id="call_1", id="fc_1", arguments='{"city":"Paris"}'
             )
             item = RealtimeConversationItemFunctionCall(**call.model_dump(exclude_none=True), status="completed")
-            yield LLMResponseChunk(tools=[call], history=ResponseHistory.capture(chat, [item], after_item_id=anchor), **each)
+            yield LLMResponseChunk(
+                tools=[call], history=ResponseHistory.capture(chat, [item], after_item_id=anchor), **each
+            )
         elif "fail" in said:
             yield EndOfResponse(error="the stand-in was told to fail", **common)
             return
@@ -126,7 +129,8 @@ class Answers(BaseHandler):
                 id=f"msg_{request.response_key}",
                 content=[Content(type="output_text", text=self._text(chat, newest, said))],
             )
-            yield from self._sentences(item.content[0].text, each)
+            text = item.content[0].text
+            yield from self._pieces(text.split() if response_wants_audio(request.response) else [text], each)
         yield TokenUsage(input_tokens=3, output_tokens=5, **common)
         history = ResponseHistory.capture(chat, [item], after_item_id=anchor, complete=True)
         yield EndOfResponse(history=history, **common)
@@ -140,11 +144,11 @@ class Answers(BaseHandler):
             return " ".join(f"{number}," for number in range(200))
         return said.removeprefix("say ").capitalize() + "."
 
-    def _sentences(self, text, each):
-        for word in text.split():
+    def _pieces(self, pieces, each):
+        for piece in pieces:
             if self.cancel_scope.is_stale(each["cancel_generation"]):
                 return
-            yield LLMResponseChunk(text=word, **each)
+            yield LLMResponseChunk(text=piece, **each)
 
 
 class Tone(BaseHandler):
@@ -167,7 +171,12 @@ class Tone(BaseHandler):
 
 def build_unit(index, stop):
     """Wire one pipeline as the package's own command does."""
-    listening, playing, cancel_scope, turns = threading.Event(), threading.Event(), CancelScope(), SpeculativeTurnTracker()
+    listening, playing, cancel_scope, turns = (
+        threading.Event(),
+        threading.Event(),
+        CancelScope(),
+        SpeculativeTurnTracker(),
+    )
     heard, said, understood, prompts, written, spoken, audio, events = (Queue() for _ in range(8))
     listening.set()
 
