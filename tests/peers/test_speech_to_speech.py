@@ -121,7 +121,7 @@ def test_speech_interrupts_an_answer(talk):
         turn = stream.turn()
     assert turn.status == "cancelled"
     assert turn.response.status_details.reason == "turn_detected"
-    assert turn.transcript.startswith("0, 1")
+    assert turn.transcript.startswith("0,")
     assert "199" not in turn.transcript
     with next(turns) as spoken:
         assert spoken.turn().transcript == "Hello yourself."
