@@ -1,4 +1,7 @@
-"""OpenAI's Agents SDK as a client: prints one JSON line a scenario. agents_client.py BASE_URL SCENARIO…"""
+"""OpenAI's Agents SDK as a client: agents_client.py BASE_URL SCENARIO…
+
+Runs the scenarios side by side, each in a session of its own, and prints one JSON line for each.
+"""
 
 import array
 import asyncio
@@ -151,19 +154,22 @@ SCENARIOS = {
 }
 
 
+async def play(url, scenario, settings):
+    """Run one scenario in a session of its own and print what came out."""
+    config = {"url": url, "api_key": "any", "initial_model_settings": {"model_name": "gpt-realtime", **settings}}
+    try:
+        async with await RealtimeRunner(AGENT).run(model_config=config) as session:
+            outcome = {"result": await scenario(session, aiter(session))}
+    except Exception as error:
+        outcome = {"failed": repr(error)}
+    print(json.dumps({"scenario": scenario.__name__, **outcome}), flush=True)
+
+
 async def main(base_url, names):
     set_tracing_disabled(True)
     url = base_url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime"
-    for scenario, settings in SCENARIOS.items():
-        if scenario.__name__ not in names:
-            continue
-        config = {"url": url, "api_key": "any", "initial_model_settings": {"model_name": "gpt-realtime", **settings}}
-        try:
-            async with await RealtimeRunner(AGENT).run(model_config=config) as session:
-                outcome = {"result": await scenario(session, aiter(session))}
-        except Exception as error:
-            outcome = {"failed": repr(error)}
-        print(json.dumps({"scenario": scenario.__name__, **outcome}), flush=True)
+    chosen = {scenario: settings for scenario, settings in SCENARIOS.items() if scenario.__name__ in names}
+    await asyncio.gather(*(play(url, scenario, settings) for scenario, settings in chosen.items()))
 
 
 asyncio.run(main(sys.argv[1], sys.argv[2:]))

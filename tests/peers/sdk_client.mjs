@@ -1,4 +1,5 @@
-// The official JavaScript SDK as a client: node sdk_client.mjs BASE_URL SCENARIO…; prints one JSON line a scenario.
+// The official JavaScript SDK as a client: node sdk_client.mjs BASE_URL SCENARIO…
+// Runs the scenarios side by side, each in a session of its own, and prints one JSON line for each.
 import { createRequire } from "node:module";
 
 const require = createRequire(`${process.env.PEERS_NODE_MODULES}/`);
@@ -153,7 +154,8 @@ const scenarios = {
   },
 };
 
-for (const scenario of chosen) {
+/** Run one scenario in a session of its own and print what came out. */
+async function play(scenario) {
   const talk = new Talk();
   try {
     await talk.until("session.created");
@@ -163,3 +165,5 @@ for (const scenario of chosen) {
   }
   talk.rt.close();
 }
+
+await Promise.all(chosen.map(play));

@@ -1,6 +1,6 @@
-"""The official Python SDK's asynchronous connection as a client: prints one JSON line a scenario.
+"""The official Python SDK's asynchronous connection as a client: sdk_client.py BASE_URL SCENARIO…
 
-sdk_client.py BASE_URL SCENARIO…
+Runs the scenarios side by side, each in a session of its own, and prints one JSON line for each.
 """
 
 import array
@@ -13,7 +13,6 @@ import sys
 from openai import AsyncOpenAI
 
 PATIENCE = 10.0
-TEXT = {"type": "realtime", "output_modalities": ["text"]}
 TOOL = {
     "type": "function",
     "name": "get_weather",
@@ -138,17 +137,20 @@ async def voice_detection(connection):
 SCENARIOS = (text, turns, update, error, cancel, function_call, push_to_talk, voice_detection)
 
 
+async def play(client, scenario):
+    """Run one scenario in a session of its own and print what came out."""
+    try:
+        async with client.realtime.connect(model="gpt-realtime") as connection:
+            await until(connection, "session.created")
+            outcome = {"result": await scenario(connection)}
+    except Exception as error:
+        outcome = {"failed": repr(error)}
+    print(json.dumps({"scenario": scenario.__name__, **outcome}), flush=True)
+
+
 async def main(base_url, names):
-    scenarios = {each.__name__: each for each in SCENARIOS}
     async with AsyncOpenAI(base_url=base_url, api_key="any") as client:
-        for name in names:
-            try:
-                async with client.realtime.connect(model="gpt-realtime") as connection:
-                    await until(connection, "session.created")
-                    outcome = {"result": await scenarios[name](connection)}
-            except Exception as error:
-                outcome = {"failed": repr(error)}
-            print(json.dumps({"scenario": name, **outcome}), flush=True)
+        await asyncio.gather(*(play(client, each) for each in SCENARIOS if each.__name__ in names))
 
 
 asyncio.run(main(sys.argv[1], sys.argv[2:]))
