@@ -1,4 +1,4 @@
-"""OpenAI's Agents SDK as a client: agents_client.py BASE_URL SCENARIO…
+"""OpenAI's Agents SDK as a client: agents_client.py SCENARIO,… BASE_URL…
 
 Runs the scenarios side by side, each in a session of its own, and prints one JSON line for each.
 """
@@ -154,22 +154,22 @@ SCENARIOS = {
 }
 
 
-async def play(url, scenario, settings):
+async def play(base_url, scenario, settings):
     """Run one scenario in a session of its own and print what came out."""
+    url = base_url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime"
     config = {"url": url, "api_key": "any", "initial_model_settings": {"model_name": "gpt-realtime", **settings}}
     try:
         async with await RealtimeRunner(AGENT).run(model_config=config) as session:
             outcome = {"result": await scenario(session, aiter(session))}
     except Exception as error:
         outcome = {"failed": repr(error)}
-    print(json.dumps({"scenario": scenario.__name__, **outcome}), flush=True)
+    print(json.dumps({"at": base_url, "scenario": scenario.__name__, **outcome}), flush=True)
 
 
-async def main(base_url, names):
+async def main(names, base_urls):
     set_tracing_disabled(True)
-    url = base_url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime"
     chosen = {scenario: settings for scenario, settings in SCENARIOS.items() if scenario.__name__ in names}
-    await asyncio.gather(*(play(url, scenario, settings) for scenario, settings in chosen.items()))
+    await asyncio.gather(*(play(url, *scenario) for url in base_urls for scenario in chosen.items()))
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2:]))
+asyncio.run(main(sys.argv[1].split(","), sys.argv[2:]))

@@ -5,22 +5,40 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
 from realtime_sync import Client
-from tests.peers.programs import node, python, running
+from tests.peers.programs import HERE, command, running, why_no_node, why_no_python
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = HERE.parents[1]
+
+
+WHY_NOT = {
+    "aimock": lambda: why_no_node("@copilotkit/aimock"),
+    "speech_to_speech": why_no_python,
+    "javascript": lambda: why_no_node("openai"),
+    "python": why_no_python,
+    "agents": why_no_python,
+}
+"""By the fixture that a test takes, or by the client that it is about: why it cannot run, or None."""
+
+
+def pytest_collection_modifyitems(items):
+    """Skip tests whose peer is not there, in one line of the report a reason."""
+    for item in items:
+        if item.path.parent == HERE:
+            client = item.callspec.params.get("client") if hasattr(item, "callspec") else None
+            needs = WHY_NOT.keys() & {*item.fixturenames, client}
+            for reason in filter(None, (WHY_NOT[need]() for need in sorted(needs))):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
 def aimock(tmp_path_factory):
     """The base URLs of three @copilotkit/aimock servers: "open", "strict" and "locked"."""
-    command, env = node("@copilotkit/aimock")
     log = tmp_path_factory.mktemp("aimock") / "log.txt"
-    with running([*command, "aimock.mjs"], env, log) as ready:
+    with running(command("aimock.mjs"), log) as ready:
         yield json.loads(ready)
 
 
@@ -28,7 +46,7 @@ def aimock(tmp_path_factory):
 def speech_to_speech(tmp_path_factory):
     """The base URL of Hugging Face's speech-to-speech server, with stand-ins for its models."""
     log = tmp_path_factory.mktemp("speech") / "log.txt"
-    with running([*python("speech-to-speech"), "speech_server.py"], {}, log) as ready:
+    with running(command("speech_server.py"), log) as ready:
         yield json.loads(ready)["url"]
 
 
@@ -38,9 +56,9 @@ def serve(tmp_path_factory):
     with contextlib.ExitStack() as stack:
 
         def start(*options):
-            command = [sys.executable, "-m", "realtime_sync", "serve", "--port", "0", *options]
+            arguments = [sys.executable, "-m", "realtime_sync", "serve", "--port", "0", *options]
             log = tmp_path_factory.mktemp("serve") / "log.txt"
-            return stack.enter_context(running(command, {}, log, cwd=ROOT)).split()[-1]
+            return stack.enter_context(running(arguments, log, cwd=ROOT)).split()[-1]
 
         yield start
 

@@ -1,4 +1,4 @@
-// The official JavaScript SDK as a client: node sdk_client.mjs BASE_URL SCENARIO…
+// The official JavaScript SDK as a client: node sdk_client.mjs SCENARIO,… BASE_URL…
 // Runs the scenarios side by side, each in a session of its own, and prints one JSON line for each.
 import { createRequire } from "node:module";
 
@@ -6,12 +6,12 @@ const require = createRequire(`${process.env.PEERS_NODE_MODULES}/`);
 const { OpenAI } = require("openai");
 const { OpenAIRealtimeWS } = require("openai/realtime/ws");
 
-const [baseURL, ...chosen] = process.argv.slice(2);
+const [names, ...baseURLs] = process.argv.slice(2);
 const PATIENCE = 10_000;
 
 /** One session, and its events in order. */
 class Talk {
-  constructor() {
+  constructor(baseURL) {
     this.events = [];
     this.rt = new OpenAIRealtimeWS({ model: "gpt-realtime" }, new OpenAI({ baseURL, apiKey: "any" }));
     this.rt.on("event", (event) => this.put(event));
@@ -155,15 +155,15 @@ const scenarios = {
 };
 
 /** Run one scenario in a session of its own and print what came out. */
-async function play(scenario) {
-  const talk = new Talk();
+async function play(at, scenario) {
+  const talk = new Talk(at);
   try {
     await talk.until("session.created");
-    console.log(JSON.stringify({ scenario, result: await scenarios[scenario](talk) }));
+    console.log(JSON.stringify({ at, scenario, result: await scenarios[scenario](talk) }));
   } catch (error) {
-    console.log(JSON.stringify({ scenario, failed: String(error) }));
+    console.log(JSON.stringify({ at, scenario, failed: String(error) }));
   }
   talk.rt.close();
 }
 
-await Promise.all(chosen.map(play));
+await Promise.all(baseURLs.flatMap((at) => names.split(",").map((scenario) => play(at, scenario))));

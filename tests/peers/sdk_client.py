@@ -1,4 +1,4 @@
-"""The official Python SDK's asynchronous connection as a client: sdk_client.py BASE_URL SCENARIO…
+"""The official Python SDK's asynchronous connection as a client: sdk_client.py SCENARIO,… BASE_URL…
 
 Runs the scenarios side by side, each in a session of its own, and prints one JSON line for each.
 """
@@ -137,20 +137,23 @@ async def voice_detection(connection):
 SCENARIOS = (text, turns, update, error, cancel, function_call, push_to_talk, voice_detection)
 
 
-async def play(client, scenario):
+async def play(base_url, scenario):
     """Run one scenario in a session of its own and print what came out."""
     try:
-        async with client.realtime.connect(model="gpt-realtime") as connection:
+        async with (
+            AsyncOpenAI(base_url=base_url, api_key="any") as client,
+            client.realtime.connect(model="gpt-realtime") as connection,
+        ):
             await until(connection, "session.created")
             outcome = {"result": await scenario(connection)}
     except Exception as error:
         outcome = {"failed": repr(error)}
-    print(json.dumps({"scenario": scenario.__name__, **outcome}), flush=True)
+    print(json.dumps({"at": base_url, "scenario": scenario.__name__, **outcome}), flush=True)
 
 
-async def main(base_url, names):
-    async with AsyncOpenAI(base_url=base_url, api_key="any") as client:
-        await asyncio.gather(*(play(client, each) for each in SCENARIOS if each.__name__ in names))
+async def main(names, base_urls):
+    chosen = [each for each in SCENARIOS if each.__name__ in names]
+    await asyncio.gather(*(play(url, scenario) for url in base_urls for scenario in chosen))
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2:]))
+asyncio.run(main(sys.argv[1].split(","), sys.argv[2:]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers.programs import node, python, run
+from tests.peers.programs import command, run
 
 NAMED_ERRORS = [
     {"code": "response_cancel_not_active", "event_id": "mine"},
@@ -33,51 +33,35 @@ VOICE = {
 EXPECTED = {**TEXT, **VOICE}
 
 
+CLIENTS = {
+    "javascript": ("sdk_client.mjs", ("wss",)),  # It refuses to connect without TLS.
+    "python": ("sdk_client.py", ("ws", "wss")),  # The asynchronous connection; the other one runs in tests/server.
+    "agents": ("agents_client.py", ("ws", "wss")),
+}
+
+
 @pytest.fixture(scope="session")
 def results(serve, tls):
-    """What came out of each scenario, by client and by protocol; each client runs once."""
+    """What came out of each scenario, by protocol; each client runs once."""
+    urls = {"ws": serve(), "wss": serve("--tls-cert", tls.cert_file, "--tls-key", tls.key_file)}
+    names = {url: protocol for protocol, url in urls.items()}
+    trust = {"NODE_EXTRA_CA_CERTS": tls.ca_file, "SSL_CERT_FILE": tls.ca_file}
     cache = {}
-    urls = {}
 
-    def of(client, protocol):
-        if (client, protocol) in cache:
-            return cache[client, protocol]
-        command, env = CLIENTS[client]()
-        if protocol not in urls:
-            options = ("--tls-cert", tls.cert_file, "--tls-key", tls.key_file) if protocol == "wss" else ()
-            urls[protocol] = serve(*options)
-        env = {**env, "NODE_EXTRA_CA_CERTS": tls.ca_file, "SSL_CERT_FILE": tls.ca_file}
-        lines = run([*command, urls[protocol], *EXPECTED], env)
-        cache[client, protocol] = {line.pop("scenario"): line for line in lines}
-        return cache[client, protocol]
+    def of(client):
+        if client not in cache:
+            script, protocols = CLIENTS[client]
+            lines = run([*command(script), ",".join(EXPECTED), *(urls[each] for each in protocols)], trust)
+            cache[client] = {(names[line.pop("at")], line.pop("scenario")): line for line in lines}
+        return cache[client]
 
     return of
 
 
-def javascript_sdk():
-    """The official JavaScript SDK, which refuses to connect without TLS."""
-    command, env = node("openai")
-    return [*command, "sdk_client.mjs"], env
-
-
-def python_sdk():
-    """The official Python SDK, its asynchronous connection (the other one runs in tests/server)."""
-    return [*python("openai"), "sdk_client.py"], {}
-
-
-def agents_sdk():
-    """OpenAI's Agents SDK."""
-    return [*python("openai-agents"), "agents_client.py"], {}
-
-
-CLIENTS = {"javascript": javascript_sdk, "python": python_sdk, "agents": agents_sdk}
-
-
 @pytest.mark.parametrize("scenario", EXPECTED)
 @pytest.mark.parametrize(
-    ("client", "protocol"),
-    [("javascript", "wss"), ("python", "ws"), ("python", "wss"), ("agents", "ws"), ("agents", "wss")],
+    ("client", "protocol"), [(client, protocol) for client, (_, protocols) in CLIENTS.items() for protocol in protocols]
 )
 def test_a_scenario(results, client, protocol, scenario):
     """What the scenario shows is the same for every client."""
-    assert results(client, protocol)[scenario] == {"result": EXPECTED[scenario]}
+    assert results(client)[protocol, scenario] == {"result": EXPECTED[scenario]}
