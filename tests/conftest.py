@@ -17,6 +17,7 @@ import trustme
 
 from tests.support.peer import Link, Peer
 
+AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PATIENCE = 3.0
 """Seconds for what is ending to end."""
 
@@ -69,7 +70,7 @@ def no_leaks() -> Iterator[None]:
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
     for name in list(os.environ):
-        if name.startswith("OPENAI_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
+        if name.startswith("OPENAI_") or name.lower().endswith("_proxy") or name in AUTHORITIES:
             monkeypatch.delenv(name)
 
 

@@ -20,7 +20,7 @@ __all__ = ["Playback", "Position"]
 _REMEMBERED = 1024
 """Ids of what was cleared, so that late audio of it is dropped."""
 _COUNTED = 64
-"""Parts that others have followed and whose count goes on if more of them comes."""
+"""Parts that others have followed, and that go on if more of them comes."""
 
 _Key: TypeAlias = tuple[str | None, int]
 
@@ -50,7 +50,7 @@ class _Part:
 
     key: _Key
     response_id: str | None
-    heard: int
+    heard: int = 0
     """Bytes that were heard; with a latency, bytes that were pulled and are not heard yet are in flight."""
     in_flight: int = 0
     waiting: int = 0
@@ -123,7 +123,7 @@ class Playback:
         self._clock = clock
         self._lock = Lock()
         self._parts: deque[_Part] = deque()
-        self._past: OrderedDict[_Key, int] = OrderedDict()
+        self._past: OrderedDict[_Key, _Part] = OrderedDict()
         self._in_flight: deque[tuple[float, _Part, int]] = deque()
         self._gone: OrderedDict[str, None] = OrderedDict()
         # An ordered dict, because leaving it is one call of a built-in, which no interrupt can cut in two.
@@ -141,9 +141,9 @@ class Playback:
             LocalProtocolError: it is neither.
             DecodeError: a delta is not base64.
         """
-        response_id = None
-        if hasattr(audio, "audio"):
-            event, audio = audio, audio.audio
+        response_id, event = None, audio
+        audio = getattr(event, "audio", event)
+        if audio is not event:
             item_id = getattr(event, "item_id", None)
             content_index = getattr(event, "content_index", None) or 0
             response_id = getattr(event, "response_id", None)
@@ -278,7 +278,9 @@ class Playback:
         for part in reversed(self._parts):
             if part.key == key and not part.cleared:
                 return part
-        self._parts.append(_Part(key=key, response_id=response_id, heard=self._past.pop(key, 0)))
+        # More of a part that others have followed plays behind them, and counts on from where it was.
+        known = self._past.pop(key) if key in self._past else None
+        self._parts.append(known or _Part(key=key, response_id=response_id))
         self._retire_locked()
         return self._parts[-1]
 
@@ -287,7 +289,7 @@ class Playback:
         while len(self._parts) > 1 and not self._parts[0].in_flight and not self._whole(self._parts[0]):
             part = self._parts.popleft()
             if not part.cleared:
-                self._past[part.key] = part.heard
+                self._past[part.key] = part
                 if len(self._past) > _COUNTED:
                     self._past.popitem(last=False)
 

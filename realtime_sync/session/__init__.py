@@ -1,7 +1,7 @@
 """What both WebSocket APIs share: the reader thread, the mailbox, routing and callbacks."""
 
 from realtime_sync.session._acknowledgements import Rule, error_fields, server_error
-from realtime_sync.session._api import DISCARD, Api
+from realtime_sync.session._api import DISCARD, DROP, Api
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
 from realtime_sync.session._local_events import CallbackError, Closed, LocalEvent, Opened
@@ -15,6 +15,7 @@ from realtime_sync.transport import Deadline
 
 __all__ = [
     "DISCARD",
+    "DROP",
     "REQUEST_TIMEOUT",
     "Api",
     "CallbackError",

@@ -59,14 +59,16 @@ class Pending:
     suspect: Any = None
     """The first error event without an event id that came while this was waited for: it may be the answer."""
     done: bool = False
-    waiter: Waiter = field(factory=Waiter)
+    waiter: Waiter | None = None
+    """None: nobody waits, and the entry merely holds its place."""
 
     def resolve_locked(self, *, answer: Any = None, error: BaseException | None = None) -> None:
         """Give the answer or the error to the thread that waits. Only the first one counts."""
         if not self.done:
             self.done = True
             self.answer, self.error = answer, error
-            self.waiter.wake()
+            if self.waiter is not None:
+                self.waiter.wake()
 
 
 @define(eq=False)
@@ -100,6 +102,8 @@ class Acknowledgements:
             return None
         key = rule.sent_key(data) if rule.sent_key else None
         pending = Pending(data["event_id"], rule, key, waited_for)
+        if waited_for:
+            pending.waiter = Waiter()
         if rule.sent_key is None:
             self._append_to_line(pending)
         self._by_event_id[pending.event_id] = pending

@@ -192,6 +192,15 @@ class Core:
         self._subscriptions_dropped += queue.dropped
         queue.dropped = 0
 
+    def remove_waiting_locked(self, unwanted: Callable[[Any], bool]) -> None:
+        """Forget events that wait for any consumer and of which `unwanted` is true: nobody wants them any more."""
+        for consumer in self.flow.consumers:
+            if isinstance(consumer, EventQueue):
+                consumer.remove_locked(unwanted)
+        self.mailbox.remove_locked(unwanted)
+        self.callbacks.remove_locked(unwanted)
+        self.urgent.remove_locked(unwanted)
+
     def stats(self) -> Stats:
         """Take a snapshot of the counters."""
         with self.lock:
@@ -327,7 +336,9 @@ class Core:
         token = object()
         try:
             pending = self.send(data, deadline=deadline, claim=claim, waited_for=True)
-            assert pending is not None  # noqa: S101  (has_rule and waited_for guarantee it)
+            # has_rule and waited_for guarantee both.
+            assert pending is not None  # noqa: S101
+            assert pending.waiter is not None  # noqa: S101
             self.flow.begin_wait(token)
             pending.waiter.wait(deadline.remaining())
         except SendTimeout as error:

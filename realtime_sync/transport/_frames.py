@@ -9,13 +9,12 @@ from __future__ import annotations
 import codecs
 import enum
 import math
-import os
 from typing import Final, final
 
 from attrs import frozen
 
 from realtime_sync.errors import RemoteProtocolError
-from realtime_sync.transport._masking import mask
+from realtime_sync.transport._masking import mask, new_key
 
 __all__ = ["Control", "FrameParser", "Opcode", "build_close", "build_frame"]
 
@@ -309,7 +308,7 @@ def build_frame(opcode: int, payload: bytes, *, is_final: bool = True) -> bytes:
     """Return one masked frame, ready to be written."""
     size = len(payload)
     first = (_FIN if is_final else 0) | opcode
-    key = os.urandom(4)
+    key = new_key()
     if size < _SHORT:
         head = bytes((first, 0x80 | size))
     elif size < 2**16:

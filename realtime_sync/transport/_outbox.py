@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from typing import final
 
-from attrs import define, field
-
 __all__ = ["Batch", "Outbox", "Outgoing"]
 
 _BATCH = 16 * 1024
@@ -28,18 +26,26 @@ class Outgoing:
         return len(self.frame)
 
 
-@define(eq=False)
+@final
 class Batch:
-    """What goes out in one write: small frames together, a large one alone. They stay queued until all of it is out."""
+    """What goes out in one write: small frames together, a large one alone. They stay queued until all of it is out.
 
-    data: memoryview
-    controls: int
-    messages: int
-    sent: list[int] = field(factory=list)
-    """How much each write took; appended to by the write itself, so that an interrupt leaves it right."""
+    Attributes:
+        sent: how much each write took; appended to by the write itself, so that an interrupt leaves it right.
+    """
+
+    __slots__ = ("controls", "data", "messages", "sent")
+
+    def __init__(self, data: memoryview, controls: int, messages: int) -> None:
+        self.data = data
+        self.controls = controls
+        self.messages = messages
+        self.sent: list[int] = []
 
     def rest(self) -> memoryview:
         """Return the bytes that are not out yet."""
+        if not self.sent:
+            return self.data
         if len(self.sent) > _MANY_WRITES:
             self.sent[:] = [sum(self.sent)]
         return self.data[sum(self.sent) :]
@@ -149,6 +155,8 @@ class Outbox:
             return not self.backlog or (was_blocked and not self._blocked)
 
     def _next_locked(self) -> Batch | None:
+        if len(self._messages) == 1 and not self._controls:
+            return Batch(memoryview(self._messages[0]), 0, 1)
         frames = self._controls.copy()
         size = sum(map(len, frames))
         messages = 0

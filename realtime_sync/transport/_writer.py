@@ -102,7 +102,8 @@ class Writer:
                 raise
             self.bytes_sent += batch.sent[-1]
             self.last_progress = time.monotonic()
-        return True, self.outbox.wrote()
+        ring = self.outbox.wrote()
+        return self.outbox.backlog > 0, ring
 
     def fail(self, error: BaseException) -> None:
         """Give up writing for good; the servicing thread still reads what came, then ends the connection."""

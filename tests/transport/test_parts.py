@@ -7,12 +7,14 @@ import os
 import pathlib
 import select
 import socket
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_sync.transport._deadline import Deadline
+from realtime_sync.transport._masking import new_key
 from realtime_sync.transport._outbox import Outbox
 from realtime_sync.transport._poll import BROKEN, READ, WRITE, Poller
 from realtime_sync.transport._tenancy import Tenancy
@@ -208,6 +210,19 @@ def test_deadline():
     assert Deadline(0).remaining() == 0
     assert Deadline(0).passed()
     assert 9 < Deadline(10).remaining() <= 10
+
+
+def test_masking_keys_are_used_once():
+    """Every key has four bytes and is a new one, however many threads take them."""
+    taken: list[list[bytes]] = [[] for _ in range(4)]
+    threads = [threading.Thread(target=lambda mine=mine: mine.extend(new_key() for _ in range(2000))) for mine in taken]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    keys = [key for mine in taken for key in mine]
+    assert {len(key) for key in keys} == {4}
+    assert len(set(keys)) > len(keys) - 8, "a key may come up again by chance, hardly ever"
 
 
 def test_only_the_transport_imports_websocket_and_only_downwards():

@@ -466,3 +466,48 @@ def test_interrupts_over_tls(make_peer, tls):
     assert was_open or connection.close_code == 1006
     wait_until(lambda: len(received) >= sent[0] or not was_open)
     assert received == sorted(received)
+
+
+def test_a_lease_is_one_threads_alone(make_peer):
+    """A lease hands out what came before it, keeps other readers waiting, and lets them in when it ends."""
+    peer = make_peer()
+    connection = connect(peer.url, options=QUICK)
+    link = peer.link()
+    link.send("one", "two", "three")
+    assert connection.receive(5) == "one"
+    got = []
+    with connection.lease() as lease:
+        while len(got) < 2:
+            got += lease.service(5)
+        assert lease.service(0) == []
+        waiting = run_in_thread(connection.receive, 5)
+        with pytest.raises(ReceiveTimeout):
+            run_in_thread(connection.receive, 0.02).result()
+    assert got == ["two", "three"]
+    link.send("four")
+    assert waiting.result() == "four"
+    connection.close()
+
+
+def test_messages_one_by_one_and_in_a_burst_over_tls(make_peer, tls):
+    """Over TLS single messages are handed out one by one, and a burst of records together again."""
+    peer = make_peer(tls=tls.server_context)
+    connection = connect(peer.url, options={**QUICK, "ca_file": tls.ca_file})
+    link = peer.link()
+    for each in ("one", "two"):
+        link.send(each)
+        assert receive_all(connection, 1) == [[each]]
+    for number in range(200):
+        link.send(str(number))
+    batches = receive_all(connection, 200)
+    assert [each for batch in batches for each in batch] == [str(number) for number in range(200)]
+    assert len(batches) < 200
+    connection.close()
+
+
+def receive_all(connection, count) -> list[list[str]]:
+    batches = []
+    while sum(map(len, batches)) < count:
+        if batch := connection.service(5):
+            batches.append(batch)
+    return batches
