@@ -108,9 +108,9 @@ class Answers(BaseHandler):
             "response_key": request.response_key,
         }
         each = {"runtime_config": request.runtime_config, "response": request.response, **common}
-        newest = chat.buffer[-1]
+        newest = chat.buffer[-1] if chat.buffer else None
         anchor = chat.history_anchor_id()
-        said = newest.content[0].text if newest.type == "message" else ""
+        said = newest.content[0].text if newest is not None and newest.type == "message" else "say nothing"
         if "weather" in said:
             call = ResponseFunctionToolCall(
                 type="function_call", name="get_weather", call_id="call_1", id="fc_1", arguments='{"city":"Paris"}'
@@ -136,7 +136,7 @@ class Answers(BaseHandler):
         yield EndOfResponse(history=history, **common)
 
     def _text(self, chat, newest, said):
-        if newest.type == "function_call_output":
+        if newest is not None and newest.type == "function_call_output":
             return f"It is {newest.output}."
         if "how many" in said:
             return f"{len(chat.buffer)} items."

@@ -9,7 +9,6 @@ not told are 16 kHz.
 from __future__ import annotations
 
 import array
-import base64
 import contextlib
 import json
 import math
@@ -21,7 +20,8 @@ from realtime_sync.errors import ClosedError, RequestTimeout, ResponseFailed, Se
 from tests.support.waiting import wait_until
 
 PCM = {"type": "audio/pcm", "rate": 24_000}
-AUDIO = {"audio": {"input": {"format": PCM}, "output": {"format": PCM}}}
+DETECTION = {"type": "server_vad"}
+AUDIO = {"audio": {"input": {"format": PCM, "turn_detection": DETECTION}, "output": {"format": PCM}}}
 TEXT = {"output_modalities": ["text"]}
 TOOL = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
 WORD_BYTES = 4 * 512 * 2 * 3 // 2
@@ -53,25 +53,15 @@ def sound(seconds, *, loud=True):
     return array.array("h", wave).tobytes()
 
 
-def speak(rt):
-    """Say something, between silences."""
-    for seconds, loud in ((0.1, False), (0.6, True), (0.4, False)):
-        rt.input_audio_buffer.append(sound(seconds, loud=loud))
-
-
-def audio_of(events):
-    """Return the bytes of the audio among events."""
-    return b"".join(base64.b64decode(event.delta) for event in events if event.type == "response.output_audio.delta")
+SPEECH = sound(0.1, loud=False) + sound(0.6) + sound(0.4, loud=False)
 
 
 def test_text_in_audio_out(talk):
     """A turn has its transcript in pieces, and its audio at the rate that was asked for."""
-    with talk().stream("say good morning everybody") as stream:
-        events = list(stream)
-        turn = stream.turn()
+    turn = talk().ask("say good morning everybody")
     assert turn.text == turn.transcript == "Good morning everybody."
     assert turn.status == "completed"
-    assert len(audio_of(events)) == pytest.approx(3 * WORD_BYTES, rel=0.02)
+    assert len(turn.audio) == pytest.approx(3 * WORD_BYTES, rel=0.02)
     assert (turn.usage.input_tokens, turn.usage.output_tokens) == (3, 5)
 
 
@@ -88,17 +78,35 @@ def test_several_turns(talk):
     assert [rt.ask("how many", response=TEXT).text for _ in range(3)] == ["1 items.", "3 items.", "5 items."]
 
 
+@pytest.mark.parametrize("create_response", [True, False], ids=["detected", "asked for"])
+def test_a_spoken_turn(talk, create_response):
+    """What is said is one turn, whether the server answers by itself or the client asks it to."""
+    detection = {**DETECTION, "create_response": create_response}
+    rt = talk(audio={"input": {"format": PCM, "turn_detection": detection}, "output": {"format": PCM}})
+    turn = rt.ask(audio=sound(0.6))
+    assert turn.input_transcript == "say hello yourself"
+    assert turn.transcript == "Hello yourself."
+    assert len(turn.audio) == pytest.approx(2 * WORD_BYTES, rel=0.03)
+    assert turn.status == "completed"
+    assert rt.ask("how many", response=TEXT).text == "3 items."
+
+
+def test_live_input(talk):
+    """Speech is sent as it comes, and its pieces need not fit the server's."""
+    pieces = (SPEECH[start : start + 3_333] for start in range(0, len(SPEECH), 3_333))
+    assert talk().ask(audio=pieces, pace=8.0).transcript == "Hello yourself."
+
+
 def test_voice_detection_and_an_answer_in_audio(talk):
     """What is said is detected, committed, transcribed and answered; the answer is a turn that nobody asked for."""
     rt = talk()
     turns = rt.turns(timeout=10)
     heard = rt.subscribe("input_audio_buffer.*")
-    speak(rt)
+    rt.input_audio_buffer.append(SPEECH)
     with next(turns) as stream:
-        events = list(stream)
         turn = stream.turn()
     assert turn.transcript == "Hello yourself."
-    assert len(audio_of(events)) == pytest.approx(2 * WORD_BYTES, rel=0.03)
+    assert len(turn.audio) == pytest.approx(2 * WORD_BYTES, rel=0.03)
     started, stopped, committed = (heard.get(timeout=10) for _ in range(3))
     assert [each.type.split(".")[1] for each in (started, stopped, committed)] == [
         "speech_started",
@@ -117,7 +125,7 @@ def test_speech_interrupts_an_answer(talk):
     turns = rt.turns(timeout=10)
     with rt.stream("count") as stream:
         next(stream.text())
-        speak(rt)
+        rt.input_audio_buffer.append(SPEECH)
         turn = stream.turn()
     assert turn.status == "cancelled"
     assert turn.response.status_details.reason == "turn_detected"
@@ -125,6 +133,22 @@ def test_speech_interrupts_an_answer(talk):
     assert "199" not in turn.transcript
     with next(turns) as spoken:
         assert spoken.turn().transcript == "Hello yourself."
+
+
+def test_barge_in(talk):
+    """An urgent callback that interrupts when speech starts: the turn ends with what was heard, the next one is whole."""
+    rt = talk()
+    interruptions = []
+    rt.on("input_audio_buffer.speech_started", lambda _: interruptions.append(rt.interrupt(played_ms=20)), urgent=True)
+    turns = rt.turns(timeout=10)
+    with rt.stream("count") as stream:
+        next(stream.audio())
+        rt.input_audio_buffer.append(SPEECH)
+        turn = stream.turn()
+    assert turn.status == "cancelled"
+    with next(turns) as spoken:
+        assert spoken.turn().transcript == "Hello yourself."
+    assert len(interruptions) == 1
 
 
 def test_cancel(talk):
