@@ -13,7 +13,7 @@ from agents import function_tool, set_tracing_disabled
 from agents.realtime import RealtimeAgent, RealtimeRunner
 from agents.realtime.model_inputs import RealtimeModelRawClientMessage, RealtimeModelSendRawMessage
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 TEXT = {"output_modalities": ["text"], "audio": {"input": {"turn_detection": None}}}
 
 

@@ -46,7 +46,7 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {**{name: os.environ[name] for name in kept if name in os.environ}, **extra}
 
 
-def run(arguments: list[str], env: Mapping[str, str], *, timeout: float = 60.0) -> list[Any]:
+def run(arguments: list[str], env: Mapping[str, str], *, timeout: float = 90.0) -> list[Any]:
     """Run a program to its end and return the JSON of each line that it printed."""
     done = subprocess.run(
         arguments, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False, cwd=HERE

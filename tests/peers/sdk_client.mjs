@@ -7,7 +7,7 @@ const { OpenAI } = require("openai");
 const { OpenAIRealtimeWS } = require("openai/realtime/ws");
 
 const [names, ...baseURLs] = process.argv.slice(2);
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;
 
 /** One session, and its events in order. */
 class Talk {

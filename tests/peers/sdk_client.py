@@ -12,7 +12,7 @@ import sys
 
 from openai import AsyncOpenAI
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 TOOL = {
     "type": "function",
     "name": "get_weather",

@@ -7,11 +7,11 @@ and spoken as a tone. Prints one JSON line when it is ready; ends with its stand
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
 import threading
-import time
 from queue import Queue
 
 import numpy as np
@@ -217,14 +217,13 @@ def main():
     server = RealtimeServer(stop, pool, host="127.0.0.1", port=port)
     for each in [*(handler for unit in pool for handler in unit.handlers), server]:
         threading.Thread(target=each.run, daemon=True).start()
-    while True:
-        try:
+    while not stop.wait(0.02):  # A server that cannot start sets it, and nothing is printed.
+        with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port)).close()
+            print(json.dumps({"url": f"http://127.0.0.1:{port}/v1"}), flush=True)
             break
-        except OSError:
-            time.sleep(0.02)
-    print(json.dumps({"url": f"http://127.0.0.1:{port}/v1"}), flush=True)
-    sys.stdin.read()
+    if not stop.is_set():
+        sys.stdin.read()
     stop.set()
 
 
