@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realtime_sync.audio import AudioSource
 from realtime_sync.config import NOT_GIVEN, NotGiven
@@ -20,12 +20,16 @@ from realtime_sync.realtime._resources import (
 )
 from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_token
 from realtime_sync.realtime._turn import Turn
-from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Session
+from realtime_sync.realtime._wait_for import WaitsByName
+from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline
+
+if TYPE_CHECKING:
+    from realtime_sync.types.realtime import ClientEvent
 
 __all__ = ["RealtimeSession"]
 
 
-class RealtimeSession(Session):
+class RealtimeSession(WaitsByName):
     """One open Realtime session; made by ``client.realtime.connect(…)``.
 
     Attributes:
@@ -64,7 +68,7 @@ class RealtimeSession(Session):
         """response.create and cancel."""
         return ResponseResource(self)
 
-    def request(self, event: Any, timeout: float | None = REQUEST_TIMEOUT) -> Any:
+    def request(self, event: ClientEvent | Mapping[str, Any], timeout: float | None = REQUEST_TIMEOUT) -> Any:
         """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
         self._core.check()
         data = self._core.complete(event)

@@ -4,7 +4,7 @@ from realtime_sync.session._acknowledgements import Rule, error_fields, server_e
 from realtime_sync.session._api import DISCARD, DROP, Api
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
-from realtime_sync.session._local_events import CallbackError, Closed, LocalEvent, Opened
+from realtime_sync.session._local_events import CallbackError, Closed, LocalEvent, LocalEventName, Opened
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty, Entry, EventQueue
 from realtime_sync.session._session import REQUEST_TIMEOUT, Session
@@ -27,6 +27,7 @@ __all__ = [
     "Entry",
     "EventQueue",
     "LocalEvent",
+    "LocalEventName",
     "Opened",
     "Registration",
     "Rule",

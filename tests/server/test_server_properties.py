@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_sync.server._backend import Backend
@@ -58,7 +58,6 @@ class FakeChannel:
         """Drop it: these sessions never get to the end of a response."""
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(EVENT | JSON.map(json.dumps) | st.text(max_size=10), max_size=8))
 def test_any_message_is_answered_and_nothing_breaks(messages):
     """No message raises; each is answered by an error or does what it is for; ids in the conversation stay unique."""
