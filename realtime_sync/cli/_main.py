@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="hold a conversation and show what it took")
-    demo.add_argument(
-        "text", nargs="*", help="one turn each; without any, the lines of standard input, or a tour"
-    )
+    demo.add_argument("text", nargs="*", help="one turn each; without any, the lines of standard input, or a tour")
     where = demo.add_mutually_exclusive_group()
     where.add_argument(
         "--real", action="store_true", help="talk to OpenAI with OPENAI_API_KEY, not to the local server"
