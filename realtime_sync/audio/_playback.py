@@ -213,7 +213,7 @@ class Playback:
             return self.format.seconds(sum(part.waiting for part in self._parts))
 
     def clear(self, response_id: str | None = None) -> Position:
-        """Drop what was not heard, and what still comes of the same items and responses; return what was heard.
+        """Drop what was not heard, and what still comes of items and responses that have begun; return what was heard.
 
         Audio without an item id cannot be told apart, so that what is added of it later plays.
 
@@ -227,10 +227,11 @@ class Playback:
             unheard = tuple(dict.fromkeys(each for each in behind if each is not None and each != position.item_id))
             dropped = sum(part.drop() for part in self._parts)
             self._in_flight.clear()
-            for part in self._parts:
+            for part in (*self._past.values(), *self._parts):
                 self._forget_locked(part.key[0])
                 self._forget_locked(part.response_id)
             self._forget_locked(response_id)
+            self._past.clear()
             while len(self._parts) > 1:
                 self._parts.pop()
             self._wake_locked()
