@@ -236,6 +236,20 @@ def test_latency():
     assert playback.position == Position(item_id="c", played_ms=20)
 
 
+def test_late_audio_and_latency():
+    """Late audio of an item that is still under way to the ear does not cut into the one that plays."""
+    clock = Clock()
+    playback = Playback(MS, latency=0.05, clock=clock)
+    playback.add(audio(5, 1), "a")
+    playback.add(audio(5, 2), "b")
+    playback.read(14)
+    playback.add(audio(5, 1), "a")
+    assert numbers(playback.read(100)) == [2] * 3 + [1] * 5
+    clock.now += 0.06
+    assert playback.position == Position(item_id="a", played_ms=10)
+    assert playback.clear().dropped_ms == 0
+
+
 def test_what_is_no_audio():
     """Other objects, text and broken base64 are errors, and leave everything as it was."""
     playback = Playback(MS)
