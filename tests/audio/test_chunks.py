@@ -27,7 +27,7 @@ def test_raw_bytes():
     assert [len(each) for each in chunks(bytearray(9600), PCM16_24K)] == [4800, 4800], "100 ms, unless asked otherwise"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     samples=st.integers(1, 400),
     rate=st.sampled_from([8000, 16000, 24000, 44100]),
@@ -118,6 +118,7 @@ def test_live_input_is_passed_on_as_it_comes():
     assert taken == [0, 1]
 
 
+@settings(max_examples=40)
 @given(data=st.binary(min_size=1, max_size=60), sizes=st.lists(st.integers(0, 9), min_size=1, max_size=5).filter(any))
 def test_live_input_loses_nothing(data, sizes):
     """Any pieces, empty ones too, come out as the same bytes in whole samples."""

@@ -16,7 +16,7 @@ from tests.audio.support import CUTS, cut, fit, numbers, pcm, sine
 FORMATS = [PCM16_24K, AudioFormat("pcm16", 8000), AudioFormat("pcm16", 16000), G711_ULAW, G711_ALAW]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     source=st.sampled_from(FORMATS),
     target=st.sampled_from(FORMATS),

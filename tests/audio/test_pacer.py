@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime_sync.audio import G711_ULAW, PCM16_24K, Pacer
@@ -63,6 +63,7 @@ def test_a_very_late_sender_does_not_flood():
     assert wait == pytest.approx(0.02, abs=1e-6)
 
 
+@settings(max_examples=30)
 @given(
     pace=st.sampled_from([0.5, 1.0, 3.0]),
     steps=st.lists(st.tuples(st.integers(1, 20), st.floats(0, 1)), min_size=1, max_size=30),
