@@ -124,10 +124,14 @@ class Direct:
 
     # for the test
 
+    def work(self):
+        """Do the next thing that a worker posts."""
+        self.session.on_post(self._posted.get(timeout=10))
+
     def until(self, kind):
         """Let the workers go on until an event of this type was sent; return all sent since this was last asked."""
         while not any(event["type"] == kind for event in self.sent):
-            self.session.on_post(self._posted.get(timeout=10))
+            self.work()
         events, self.sent = self.sent, []
         return events
 

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from realtime_sync.audio import G711_ALAW, G711_ULAW, PCM16_24K, AudioFormat, Recording, sample_speech
-from realtime_sync.server import answer_by_rules, transcribe_by_likeness
-from tests.server.support import append, decoded, text_of, types, update, user, voice
+from realtime_sync.server import transcribe_by_likeness
+from tests.server.support import append, text_of, types, update, user, voice
 
 TIDES = "Hello! What can you tell me about the tides?"
 COMMIT = {"type": "input_audio_buffer.commit"}

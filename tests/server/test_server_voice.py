@@ -270,7 +270,7 @@ def test_speech_comes_faster_than_real_time(talk):
     start = time.monotonic()
     peer.send(CREATE)
     events = peer.until("response.done")
-    assert 0.09 <= time.monotonic() - start
+    assert time.monotonic() - start >= 0.09
     assert audio_of(events) == recording.data
 
 

@@ -1,5 +1,7 @@
 """Voice detection and the buffer below it: free of sockets and clocks."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,7 +99,7 @@ def test_cuts_do_not_matter(cuts):
     """However audio is cut into pieces, inside samples too, the same is found in it."""
     bounds = [0, *sorted(cuts), len(TURN)]
     activity = VoiceActivity(24000, 0, VAD)
-    found = [edge for begin, end in zip(bounds, bounds[1:], strict=False) for edge in activity.feed(TURN[begin:end])]
+    found = [edge for begin, end in itertools.pairwise(bounds) for edge in activity.feed(TURN[begin:end])]
     assert [(edge.kind, edge.at_ms) for edge in found] == [("started", 700), ("stopped", 2500)]
 
 
