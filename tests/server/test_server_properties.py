@@ -38,7 +38,7 @@ EVENT = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(st.lists(EVENT | JSON.map(json.dumps) | st.text(max_size=10), max_size=8))
 def test_any_message_is_answered_and_nothing_breaks(messages):
     """No message raises; each is answered by an error or does what it is for; ids in the conversation stay unique."""
