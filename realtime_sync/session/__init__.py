@@ -5,6 +5,7 @@ from realtime_sync.session._api import DISCARD, DROP, Api
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
 from realtime_sync.session._local_events import CallbackError, Closed, LocalEvent, LocalEventName, Opened
+from realtime_sync.session._names import body_of
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty, Entry, EventQueue
 from realtime_sync.session._session import REQUEST_TIMEOUT, Session
@@ -35,6 +36,7 @@ __all__ = [
     "Stats",
     "Subscription",
     "Waiter",
+    "body_of",
     "error_fields",
     "server_error",
 ]
