@@ -14,6 +14,7 @@ from realtime_sync.session._local_events import (
     Reconnected,
     Reconnecting,
 )
+from realtime_sync.session._names import body_of
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty, Entry, EventQueue
 from realtime_sync.session._recovery import Redial, Resumption
@@ -51,6 +52,7 @@ __all__ = [
     "Stats",
     "Subscription",
     "Waiter",
+    "body_of",
     "error_fields",
     "server_error",
 ]
