@@ -16,5 +16,6 @@ from realtime_sync.transport._connection import Connection
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._outbox import Outgoing
 from realtime_sync.transport._steps import Step
+from realtime_sync.transport._tls import tls_context
 
-__all__ = ["Connection", "Deadline", "Outgoing", "Step", "connect"]
+__all__ = ["Connection", "Deadline", "Outgoing", "Step", "connect", "tls_context"]

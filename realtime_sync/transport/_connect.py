@@ -18,7 +18,7 @@ from realtime_sync.transport._nested import NestedTls
 from realtime_sync.transport._request import Request
 from realtime_sync.transport._steps import Report, Steps
 from realtime_sync.transport._stream import Stream
-from realtime_sync.transport._tls import default_context, start_tls
+from realtime_sync.transport._tls import start_tls, tls_context
 from realtime_sync.transport._tunnel import open_tunnel
 
 __all__ = ["connect"]
@@ -87,10 +87,9 @@ class _Route:
         self._resolve = resolve
         self._proxy = choose_proxy(options.proxy, request)
         # Before anything is dialled: it may find that a file cannot be used.
-        self._context = self._make_context(options.client_cert) if request.is_secure else None
+        self._context = tls_context(options) if request.is_secure else None
         proxy_is_secure = self._proxy is not None and self._proxy.scheme == "https"
-        # Our certificate is for the server, not for the proxy.
-        self._proxy_context = self._make_context(None) if proxy_is_secure else None
+        self._proxy_context = tls_context(options, for_proxy=True) if proxy_is_secure else None
 
     def reach(self) -> socket.socket | NestedTls:
         """Return a connection to the server, encrypted if it is to be."""
@@ -134,9 +133,6 @@ class _Route:
 
     def _literal_addresses(self) -> list[str]:
         return [str(row[4][0]) for row in look_up(self._request.hop, self.deadline, self._resolve)]
-
-    def _make_context(self, client_cert: tuple[str, ...] | None) -> ssl.SSLContext:
-        return self._options.ssl_context or default_context(self._options.ca_file, client_cert)
 
 
 def _describe(encrypted: ssl.SSLSocket | NestedTls | socket.socket) -> str:

@@ -8,13 +8,14 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError, ConnectError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._nested import NestedTls
 from realtime_sync.transport._poll import READ, WRITE, wait_for
 
-__all__ = ["default_context", "start_tls", "wants_client_certificate"]
+__all__ = ["default_context", "start_tls", "tls_context", "wants_client_certificate"]
 
 _EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 _DATED: Final = "check this machine's clock; if it is right, whoever runs the server has to renew the certificate"
@@ -25,6 +26,17 @@ _UNKNOWN: Final = (
 )
 _ADVICE: Final = {_EXPIRED: _DATED, _NOT_YET: _DATED, _OTHER_NAME: _MISNAMED, _OTHER_ADDRESS: _MISNAMED}
 """By the verify codes of OpenSSL's x509_vfy.h."""
+
+
+def tls_context(options: ConnectionOptions, *, for_proxy: bool = False) -> ssl.SSLContext:
+    """Return the TLS context that options ask for: the client certificate is not for a proxy. Any thread.
+
+    Raises:
+        ConfigurationError: as for `default_context`.
+    """
+    if options.ssl_context is not None:
+        return options.ssl_context
+    return default_context(options.ca_file, None if for_proxy else options.client_cert)
 
 
 def default_context(ca_file: str | None, client_cert: tuple[str, ...] | None = None) -> ssl.SSLContext:

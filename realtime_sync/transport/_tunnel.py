@@ -6,7 +6,6 @@ a limit of size, cannot speak TLS to a proxy, and opens a connection of its own 
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import re
 import socket
@@ -93,7 +92,9 @@ class _Asking:
         target = self._request.address
         # Of the caller's headers nothing but the User-Agent: the proxy has no business with the others.
         agents = [f"{name}: {value}" for name, value in self._request.headers if name.lower() == "user-agent"]
-        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *agents, *self._authorization()]
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *agents]
+        if self._proxy.authorization is not None:
+            lines.append(f"Proxy-Authorization: {self._proxy.authorization}")
         self._exchange.send("\r\n".join([*lines, "", ""]).encode("latin-1"), self._deadline)
         head, rest = self._exchange.read_head(self._deadline)
         status = status_of(head)
@@ -104,12 +105,6 @@ class _Asking:
         if rest:
             msg = f"sent data of its own into the connection to {target}"
             raise self._failed(msg)
-
-    def _authorization(self) -> list[str]:
-        if self._proxy.user is None:
-            return []
-        credentials = f"{self._proxy.user}:{self._proxy.password}".encode()
-        return [f"Proxy-Authorization: Basic {base64.b64encode(credentials).decode('ascii')}"]
 
     def _refusal(self, head: bytes, status: int) -> ConnectError:
         advice = _ADVICE.get(status, "")
