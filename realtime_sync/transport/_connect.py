@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, cast, final
 
 from realtime_sync.config import ConnectionOptions, Proxy
 from realtime_sync.transport._connection import Connection
@@ -111,8 +111,9 @@ class _Route:
         try:
             if self._proxy_context is not None:
                 with self.steps.step("proxy tls") as step:
-                    sock = start_tls(sock, self._proxy_context, hop, self.deadline)  # type: ignore[assignment]
-                    step.detail = _describe(sock)
+                    encrypted = start_tls(sock, self._proxy_context, hop, self.deadline)
+                    step.detail = _describe(encrypted)
+                    sock = cast("ssl.SSLSocket", encrypted)  # Around a plain socket it is nothing else.
             with self.steps.step("proxy") as step:
                 open_tunnel(sock, proxy, self._request, self.deadline, self._literal_addresses)
                 step.detail = f"{proxy} connects to {self._request.address}"
@@ -135,11 +136,9 @@ class _Route:
         return [str(row[4][0]) for row in look_up(self._request.hop, self.deadline, self._resolve)]
 
 
-def _describe(encrypted: ssl.SSLSocket | NestedTls | socket.socket) -> str:
+def _describe(encrypted: ssl.SSLSocket | NestedTls) -> str:
     """Say what was agreed on, and whose certificate it is until when."""
     tls = encrypted.inner if isinstance(encrypted, NestedTls) else encrypted
-    if not isinstance(tls, ssl.SSLSocket | ssl.SSLObject):
-        return ""
     certificate: Any = tls.getpeercert() or {}
     names = [value for kind, value in certificate.get("subjectAltName", ())]
     issuer = dict(pair for group in certificate.get("issuer", ()) for pair in group)

@@ -201,6 +201,13 @@ def test_an_interim_answer_and_a_204_are_fine(make_peer):
     assert peer.link().request.path == "/path"
 
 
+@pytest.mark.parametrize("login", ["u:" + "p" * 256, ":p", "%C3%BC" * 200 + ":p"])
+def test_a_log_in_that_socks_cannot_carry(login, make_peer):
+    """RFC 1929 has one byte for each length, and no empty user name; nothing of it is sent."""
+    peer = make_peer(socks(b"\x05\x02"))
+    fail(f"socks5://{login}@127.0.0.1:{peer.port}", Row("log-in", Link.stall, "1 to 255 bytes"))
+
+
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
 def test_nobody_listens_at_the_proxy(scheme):
     """A refused connection to the proxy says that it is the proxy's."""
