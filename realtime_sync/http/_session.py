@@ -15,6 +15,9 @@ from realtime_sync.transport import tls_context
 
 __all__ = ["new_session"]
 
+_BY_CONTEXT: Any = object()
+"""For `Session.verify`: neither True nor a path, for which some versions of `requests` add authorities of their own."""
+
 
 def new_session(settled: ConnectionOptions) -> requests.Session:
     """Return a session for one server, from options that `settle` returned. For one thread at a time, as all of them.
@@ -33,6 +36,7 @@ def new_session(settled: ConnectionOptions) -> requests.Session:
     if settled.proxy:
         url = settled.proxy if "://" in settled.proxy else f"http://{settled.proxy}"
         session.proxies = {"http": url, "https": url}
+    session.verify = _BY_CONTEXT
     adapter = _Adapter(tls_context(settled), tls_context(settled, for_proxy=True))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
