@@ -14,13 +14,19 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import settings
 
 from tests.support import proxies
+from tests.support.examples import examples
 from tests.support.peer import Link, Peer
 
 AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PATIENCE = 3.0
 """Seconds for what is ending to end."""
+
+# No deadline: how long an example takes says more about the machine than about the code.
+settings.register_profile("tests", max_examples=examples(40), deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

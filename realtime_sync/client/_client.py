@@ -84,7 +84,7 @@ class Client(ClosesOnExit):
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
         self.retry = retry
-        self._sessions: dict[int, weakref.ref[Session]] = {}
+        self._sessions: dict[int, weakref.ref[Session[Any, Any, Any]]] = {}
         self._pauses: dict[int, Waiter] = {}
         self._closed = False
 
@@ -145,7 +145,7 @@ class Client(ClosesOnExit):
             msg = "this client was closed; make a new one"
             raise LocalProtocolError(msg)
 
-    def adopt(self, session: Session) -> None:
+    def adopt(self, session: Session[Any, Any, Any]) -> None:
         """Remember a session that this client closes at its own end, without keeping it alive."""
         for key, reference in tuple(self._sessions.items()):
             if reference() is None:

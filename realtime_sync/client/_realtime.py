@@ -97,7 +97,7 @@ class RealtimeResource:
             pause=client.pause,
         )
         deadline = Deadline(merged.open_timeout)
-        api = RealtimeApi()
+        api = RealtimeApi(is_call=call_id is not None)
         core = Core(connection=dialler.connect(deadline), options=merged, api=api)
         opened = RealtimeSession(core, api, client.timeout)
         try:

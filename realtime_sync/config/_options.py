@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 from attrs import frozen
 
 from realtime_sync.config._layered import Layered, option
 from realtime_sync.config._proxy import Proxy
 from realtime_sync.errors import ConfigurationError
+from realtime_sync.extensions import Extension, check_extensions
 
 __all__ = ["ConnectionOptions", "required_seconds", "seconds"]
 
@@ -79,6 +80,20 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _extensions(name: str, value: Any) -> tuple[Extension, ...]:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        msg = f"{name} must be a sequence of extensions; got {value!r}"
+        raise ConfigurationError(msg)
+    return check_extensions(value)
+
+
+def _compression(name: str, value: Any) -> Any:
+    if value not in (None, "deflate"):
+        msg = f"{name} must be 'deflate' or None; got {value!r}"
+        raise ConfigurationError(msg)
+    return value
+
+
 def _sockopts(name: str, value: Any) -> tuple[tuple[Any, ...], ...]:
     options = tuple(tuple(each) for each in value)
     if not all(len(each) == 3 for each in options):  # noqa: PLR2004
@@ -141,6 +156,11 @@ class ConnectionOptions(Layered):
     keys is accepted wherever this class is; unknown keys raise `ConfigurationError`.
     """
 
+    extensions: tuple[Extension, ...] = option((), check=_extensions)
+    """WebSocket extensions to offer, in order of preference: instances of `realtime_sync.extensions.Extension`."""
+    compression: Literal["deflate"] | None = option(None, check=_compression)
+    """"deflate" offers permessage-deflate (RFC 7692) as `transport.PerMessageDeflate` has it by default; give one among
+    `extensions` for other settings. None: messages are not compressed."""
     subprotocols: tuple[str, ...] = option((), check=_strings, repr=False)
     """Subprotocols to offer, in order. (Browsers put secrets here, so it is kept out of the repr.)"""
     max_size: int | None = option(64 * 2**20, check=_size)

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from realtime_sync.errors import ClosedError, ConnectionClosed
 from realtime_sync.session._acknowledgements import error_fields
-from realtime_sync.session._api import DISCARD
+from realtime_sync.session._api import DISCARD, DROP
 from realtime_sync.session._dispatcher import Call
 from realtime_sync.session._local_events import Closed
 from realtime_sync.session._observers import Matches
@@ -73,13 +73,17 @@ class Reader:
         end: ConnectionClosed
         try:
             core.open()
-            while True:
-                paused = self._prepare()
-                # Nothing announces that there is room again for what could not be sent, so look for it.
-                timeout = UNSENT_SECONDS if self.unsent else TICK_SECONDS
-                messages = core.connection.service(timeout, read=not paused)
-                for start in range(0, len(messages), BATCH):
-                    self._deliver(messages[start : start + BATCH])
+            with core.connection.lease() as lease:
+                while True:
+                    paused = self._prepare()
+                    # Nothing announces that there is room again for what could not be sent, so look for it.
+                    timeout = UNSENT_SECONDS if self.unsent else TICK_SECONDS
+                    messages = lease.service(timeout, read=not paused)
+                    if len(messages) <= BATCH:
+                        self._deliver(messages)
+                        continue
+                    for start in range(0, len(messages), BATCH):
+                        self._deliver(messages[start : start + BATCH])
         except ConnectionClosed as error:
             end = error
         except BaseException as error:  # The reader never dies silently: whatever it was becomes the cause of the end.
@@ -136,6 +140,8 @@ class Reader:
             )
 
     def _deliver(self, messages: Sequence[str | bytes]) -> None:
+        if not messages:
+            return
         core = self._core
         decode = self._decode
         number = core.number
@@ -178,6 +184,8 @@ class Reader:
         core = self._core
         event = entry[1]
         owner = core.api.owner_locked(entry)
+        if owner is DROP:
+            return
         observers = core.observers
         matches = None if observers.empty else observers.of(event.type, event.wire_type)
         if owner is None:
@@ -198,7 +206,7 @@ class Reader:
         core = self._core
         event_id = core.api.refused_event_id(event)
         if event_id is None:
-            core.acknowledgements.unattributed_error()
+            core.acknowledgements.unattributed_error(event)
             claimed = owner is not None
         else:
             # Asked in any case: a turn may own the event and the order still has to forget it.

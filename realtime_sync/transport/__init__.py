@@ -14,8 +14,9 @@ from __future__ import annotations
 from realtime_sync.transport._connect import connect
 from realtime_sync.transport._connection import Connection
 from realtime_sync.transport._deadline import Deadline
+from realtime_sync.transport._deflate import PerMessageDeflate
 from realtime_sync.transport._outbox import Outgoing
 from realtime_sync.transport._steps import Step
 from realtime_sync.transport._tls import tls_context
 
-__all__ = ["Connection", "Deadline", "Outgoing", "Step", "connect", "tls_context"]
+__all__ = ["Connection", "Deadline", "Outgoing", "PerMessageDeflate", "Step", "connect", "tls_context"]

@@ -67,6 +67,7 @@ def connect(
             response_headers=upgraded.headers,
             subprotocol=upgraded.subprotocol,
             received=upgraded.rest,
+            codec=upgraded.codec,
         )
     except BaseException:
         sock.close()

@@ -20,8 +20,10 @@ import websocket
 from attrs import frozen
 
 from realtime_sync.errors import ConnectError, handshake_rejected
+from realtime_sync.extensions import Codec
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._exchange import MAX_HEAD, Exchange, status_of
+from realtime_sync.transport._extensions import agree
 from realtime_sync.transport._request import Request
 from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._tls import wants_client_certificate
@@ -55,6 +57,8 @@ class Upgraded:
     subprotocol: str | None
     rest: bytes
     """What the server sent right behind its response: the first frames."""
+    codec: Codec | None
+    """Of the extensions that were agreed on; None: of none."""
 
 
 @final
@@ -137,14 +141,16 @@ def upgrade(stream: Stream, request: Request, deadline: Deadline) -> Upgraded:
         # websocket-client before 1.9.2 takes a redirect that it may not follow for an upgrade.
         raise _rejection(carrier, request, deadline)
     headers = _headers(carrier.head)
-    if "sec-websocket-extensions" in headers:
-        msg = f"{request.address} chose a WebSocket extension that was not offered"
-        raise ConnectError(msg, transient=False)
+    try:
+        codec = agree(request.extensions, headers.get("sec-websocket-extensions"))
+    except ValueError as error:
+        msg = f"{request.address} broke the rules of the upgrade: {error}"
+        raise ConnectError(msg, transient=False) from error
     subprotocol = headers.get("sec-websocket-protocol")
     if subprotocol is not None and subprotocol not in request.subprotocols:
         msg = f"{request.address} chose a subprotocol that was not offered"
         raise ConnectError(msg, transient=False)
-    return Upgraded(headers, subprotocol, carrier.rest)
+    return Upgraded(headers, subprotocol, carrier.rest, codec)
 
 
 def _broken(error: Exception, request: Request) -> ConnectError:

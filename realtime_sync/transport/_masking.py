@@ -1,12 +1,31 @@
-"""Exclusive-or of a payload with a four-byte key, by wsaccel when the `fast` extra is installed."""
+"""Masking keys, and the exclusive-or of a payload with one, by wsaccel when the `fast` extra is installed."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 
-__all__ = ["mask", "mask_in_python"]
+__all__ = ["mask", "mask_in_python", "new_key"]
+
+_KEYS = 256
+
+_keys: list[bytes] = []
+"""Keys nobody has used: one system call brings many. Each is popped once, in one step, by whatever thread."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keys.clear)  # They are the parent's.
+
+
+def new_key() -> bytes:
+    """Return four bytes that cannot be foreseen (RFC 6455 section 5.3)."""
+    try:
+        return _keys.pop()
+    except IndexError:
+        random = os.urandom(4 * _KEYS)
+        _keys.extend(random[at : at + 4] for at in range(4, len(random), 4))
+        return random[:4]
 
 
 def mask_in_python(payload: bytes, key: bytes) -> bytes:

@@ -15,6 +15,8 @@ from attrs import field, frozen
 from realtime_sync._version import __version__
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError
+from realtime_sync.extensions import Extension
+from realtime_sync.transport._extensions import offer_header, offered
 from realtime_sync.transport._hop import Hop
 
 __all__ = ["Request", "is_literal", "is_loopback"]
@@ -54,6 +56,8 @@ class Request:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     """All headers but those of the upgrade itself."""
     subprotocols: tuple[str, ...] = field(repr=False)
+    extensions: tuple[Extension, ...] = ()
+    """What is offered, for the answer to be checked against."""
     secrets: tuple[str, ...] = field(repr=False)
     """What must not show up in a message, should a server echo it."""
 
@@ -82,6 +86,9 @@ class Request:
         _, host_header = merged.pop("host", ("", bracketed if default_port else f"{bracketed}:{port}"))
         if options.subprotocols:
             merged["sec-websocket-protocol"] = ("Sec-WebSocket-Protocol", ", ".join(options.subprotocols))
+        extensions = offered(options)
+        if extensions:
+            merged["sec-websocket-extensions"] = ("Sec-WebSocket-Extensions", offer_header(extensions))
         return cls(
             is_secure=scheme == "wss",
             host=host,
@@ -90,6 +97,7 @@ class Request:
             host_header=host_header,
             headers=tuple(merged.values()),
             subprotocols=options.subprotocols,
+            extensions=extensions,
             secrets=secrets,
         )
 

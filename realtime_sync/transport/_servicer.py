@@ -61,6 +61,7 @@ class Servicer:
         "_parser",
         "_paused",
         "_poller",
+        "_sparse",
         "_stream",
         "_waker",
         "_writer",
@@ -86,6 +87,7 @@ class Servicer:
         self._poller = Poller()
         self._poller.watch(waker.fd, READ)
         self._more = True  # whether to read before polling: TLS may hold decrypted bytes that no poll reports
+        self._sparse = True  # over TLS: messages come one by one, so hand one out before asking for a second
         self._paused = False
         self._hung_up = False  # seen while paused: poll would report it again and again
         self.requests: list[CloseRequest] = []
@@ -97,6 +99,8 @@ class Servicer:
 
     def error(self) -> ConnectionClosed | None:
         """Return what ends the connection, once it is closing or closed. For any thread."""
+        if self.ending is None and not self.requests and not self.aborted:
+            return None  # Asked for every message that goes out.
         ending = self.ending or self._asked_for()
         return None if ending is None else ending.error()
 
@@ -114,25 +118,27 @@ class Servicer:
         """
         polled = False
         while True:
-            self._begin_close()
+            if self.requests or self.aborted:
+                self._begin_close()
             if self.gone and self.ending is not None:
                 raise self.ending.error()
             now = time.monotonic()
-            self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
+            if self._paused or not read:
+                self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
             self._writer.pump()
-            overdue = self._is_open() and self._keepalive.is_overdue(now)
-            if not self._paused and (self._more or overdue):
-                messages = self._read()
-                if messages:
-                    return messages
+            overdue = self._keepalive.is_overdue(now) and self._is_open()
+            if messages := self._read(even_unannounced=overdue):
+                return messages
             if not self.gone:
                 self._check_clocks(now, overdue=overdue)
             if self.gone:
                 continue
             if polled and deadline.passed():
                 return []
-            if self._wait(deadline, now):
-                return []
+            woken = self._wait(deadline, now)
+            # Read at once: somebody waits for this, and nobody for the checks above.
+            if (messages := self._read()) or woken:
+                return messages
             polled = True
 
     def _is_open(self) -> bool:
@@ -156,6 +162,7 @@ class Servicer:
             timeout = _IDLE if timeout is None else min(timeout, _IDLE)
         self._watch()
         ready = self._poller.wait(timeout)
+        self._writer.servicer_watches = False
         if not ready and is_large and timeout == _IDLE:
             self._parser.shrink()
         woken = False
@@ -179,16 +186,20 @@ class Servicer:
             events |= self._stream.write_events
         self._poller.watch(self._stream.fd, None if self._hung_up else events)
 
-    def _read(self) -> list[str | bytes]:
+    def _read(self, *, even_unannounced: bool = False) -> list[str | bytes]:
         """Read what is there, a round's worth at most; return the messages it completes."""
         messages: list[str | bytes] = []
+        if self._paused or not (self._more or even_unannounced):
+            return messages
         budget = _ROUND
+        reads = 0
         try:
             while budget > 0 and not self.gone:
                 space = self._parser.space()
                 count = self._stream.receive_into(space)
                 if count is None:
                     self._more = False
+                    self._sparse = reads <= 1
                     break
                 if not count:
                     self._lose("the server ended the connection without a close frame")
@@ -197,8 +208,13 @@ class Servicer:
                 self._keepalive.heard()
                 self._take_in(self._parser.parse(count), messages)
                 budget -= count
-                if count < len(space) and not self._stream.is_tls:
-                    self._more = False
+                reads += 1
+                if not self._stream.is_tls:
+                    if count < len(space):
+                        self._more = False
+                        break
+                elif self._sparse and messages:
+                    self._sparse = False  # Until the next read, which comes before any poll, finds nothing.
                     break
         except OSError as error:
             self._lose(f"the connection broke: {error}", error)

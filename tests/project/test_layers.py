@@ -29,7 +29,7 @@ LAYERS = [
     {"recording", "transport"},
     {"wire"},
     {"types"},
-    {"config", "errors", "_version"},
+    {"config", "errors", "extensions", "_version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SERVER_MAY_USE = {"server", "wire", "types", "audio", "errors", "_version"}

@@ -22,7 +22,7 @@ from realtime_sync.errors import (
     ConnectTimeout,
     HandshakeRejected,
 )
-from realtime_sync.transport import _tls, connect
+from realtime_sync.transport import _handshake, _tls, connect
 from tests.support.peer import TEXT, Peer, echo, frame
 from tests.support.waiting import run_in_thread
 
@@ -167,8 +167,9 @@ def test_endless_body_is_cut(make_peer):
     assert len(rejected(make_peer(script)).body) == 16 * 1024
 
 
-def test_body_that_never_comes(make_peer):
-    """A refusal whose body stalls is reported after a second, not after the whole time."""
+def test_body_that_never_comes(make_peer, monkeypatch):
+    """A refusal whose body stalls is reported after a moment, not after the whole time."""
+    monkeypatch.setattr(_handshake, "_BODY_PATIENCE", 0.1)
 
     def script(link):
         link.read_request()
