@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Callable
 from typing import Final, final
 
@@ -53,7 +52,7 @@ _REFUSALS: Final = {
 }
 
 
-def open_tunnel(sock: socket.socket, proxy: Proxy, request: Request, deadline: Deadline, look_up: LookUp) -> None:
+def open_tunnel(stream: Stream, proxy: Proxy, request: Request, deadline: Deadline, look_up: LookUp) -> None:
     """Make a connection to a proxy into one to the server.
 
     Raises:
@@ -61,7 +60,7 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, request: Request, deadline: D
         ConnectTimeout: the deadline passed.
         ConnectError: `look_up` found no address.
     """
-    asking = _Asking(sock, proxy, request, deadline)
+    asking = _Asking(stream, proxy, request, deadline)
     try:
         if proxy.is_socks:
             asking.by_socks(look_up)
@@ -78,12 +77,12 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, request: Request, deadline: D
 class _Asking:
     """One conversation with a proxy. One thread."""
 
-    def __init__(self, sock: socket.socket, proxy: Proxy, request: Request, deadline: Deadline) -> None:
+    def __init__(self, stream: Stream, proxy: Proxy, request: Request, deadline: Deadline) -> None:
         self.hop = Hop(proxy.host, proxy.port, is_proxy=True)
         self._proxy = proxy
         self._request = request
         self._deadline = deadline
-        self._exchange = Exchange(Stream(sock), self.hop, "the request to the proxy")
+        self._exchange = Exchange(stream, self.hop, "the request to the proxy")
 
     # HTTP
 
@@ -155,8 +154,10 @@ class _Asking:
         """Return type and address of the server as SOCKS writes them: its name for socks5h, else an address of it."""
         host = self._request.host
         if self._proxy.scheme == "socks5h" and not is_literal(host):
-            name = host.encode("ascii")
-            return bytes([_NAME, len(name)]) + name
+            if len(host) > _MAX_FIELD:
+                msg = f"speaks SOCKS5, where a name has at most {_MAX_FIELD} bytes"
+                raise self._failed(msg)
+            return bytes([_NAME, len(host)]) + host.encode("ascii")
         literals = [host] if is_literal(host) else look_up()
         found = [ipaddress.ip_address(each.partition("%")[0]) for each in literals]
         # Nobody can tell which family the proxy can reach; the old one is the better guess.
