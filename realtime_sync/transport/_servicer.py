@@ -122,6 +122,8 @@ class Servicer:
                 self._begin_close()
             if self.gone and self.ending is not None:
                 raise self.ending.error()
+            if self._parser.fault is not None:
+                self._on_fault()
             now = time.monotonic()
             if self._paused or not read:
                 self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
@@ -241,7 +243,8 @@ class Servicer:
             self._parser.controls = []
             for control in controls:
                 self._answer(control)
-        if self._parser.fault is not None and self._closing.phase in (Phase.OPEN, Phase.CLOSING):
+        # A fault behind messages waits until they are handed out and somebody asks for more: see `run`.
+        if self._parser.fault is not None and not (messages and self._closing.phase is Phase.OPEN):
             self._on_fault()
         if controls:
             self._writer.pump()
@@ -252,18 +255,19 @@ class Servicer:
         elif control.opcode is Opcode.CLOSE:
             if self._closing.phase is Phase.OPEN:
                 self._end_with(Ending(control.code, control.reason, "remote"), Step.PEER_CLOSE, control.code, "")
-            elif self._closing.phase is Phase.CLOSING:
+            elif self._closing.phase is Phase.CLOSING and not self._writer.outbox.backlog:
                 self._finish(Step.PEER_CLOSE)
+            # Else our own close frame is not out yet: it goes, and the server's end of file or the deadline ends this.
 
     def _on_fault(self) -> None:
+        """Act upon the parser's fault, once. May be called again."""
         fault = self._parser.fault
-        if self._closing.phase is Phase.CLOSING:
-            # After our own fault frame the parser throws all away; this is nonsense in answer to a close.
-            if self.ending is None or self.ending.cause is not fault:
-                self._finish(Step.FAULT)
-        elif fault is not None:
+        if self._closing.phase is Phase.OPEN and fault is not None:
             ending = Ending(fault.code, str(fault), "lost", fault)
             self._end_with(ending, Step.FAULT, fault.code, str(fault)[:_MAX_REASON])
+        elif self._closing.phase is Phase.CLOSING and self.ending is not None and self.ending.cause is not fault:
+            # Nonsense in answer to our close: no close frame will be found behind it.
+            self._finish(Step.FAULT)
 
     def _begin_close(self) -> None:
         if self.aborted and not self.gone:
