@@ -118,12 +118,10 @@ class Servicer:
         """
         polled = False
         while True:
-            if self.requests or self.aborted:
-                self._begin_close()
+            if self.requests or self.aborted or self._parser.fault is not None:
+                self._begin_to_end()
             if self.gone and self.ending is not None:
                 raise self.ending.error()
-            if self._parser.fault is not None:
-                self._on_fault()
             now = time.monotonic()
             if self._paused or not read:
                 self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
@@ -269,7 +267,8 @@ class Servicer:
             # Nonsense in answer to our close: no close frame will be found behind it.
             self._finish(Step.FAULT)
 
-    def _begin_close(self) -> None:
+    def _begin_to_end(self) -> None:
+        """Act upon what ends the connection, as far as that has not been done."""
         if self.aborted and not self.gone:
             self.ending = self.ending or self._asked_for()
             self._finish(Step.END)
@@ -281,6 +280,8 @@ class Servicer:
             ending = Ending(request.code, request.reason, "local")
             self._end_with(ending, Step.LOCAL_CLOSE, request.code, request.reason)
             self._close_deadline = request.deadline
+        if self._parser.fault is not None:
+            self._on_fault()
 
     def _end_with(self, ending: Ending, step: Step, code: int, reason: str) -> None:
         """Begin to end: settle the cause, queue the close frame, let waiting senders know."""
