@@ -8,7 +8,7 @@ with Client().realtime.connect(model="gpt-realtime", modalities=["text"]) as rt:
 
 from realtime_sync._version import __version__
 from realtime_sync.client import Client
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, RetryPolicy
 from realtime_sync.errors import (
     AcknowledgementUnknown,
     AuthenticationError,
@@ -28,6 +28,7 @@ from realtime_sync.errors import (
     MissingExtra,
     NotFoundError,
     PermissionDeniedError,
+    ProxyError,
     RateLimitError,
     RealtimeSyncError,
     ReceiveTimeout,
@@ -67,6 +68,7 @@ __all__ = [
     "MissingExtra",
     "NotFoundError",
     "PermissionDeniedError",
+    "ProxyError",
     "RateLimitError",
     "RealtimeSession",
     "RealtimeSyncError",
@@ -74,6 +76,7 @@ __all__ = [
     "RemoteProtocolError",
     "RequestTimeout",
     "ResponseFailed",
+    "RetryPolicy",
     "SendTimeout",
     "ServerError",
     "SlowConsumer",

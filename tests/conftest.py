@@ -14,11 +14,18 @@ from pathlib import Path
 
 import pytest
 import trustme
+from hypothesis import settings
 
+from tests.support.examples import examples
 from tests.support.peer import Link, Peer
 
+AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PATIENCE = 3.0
 """Seconds for what is ending to end."""
+
+# No deadline: how long an example takes says more about the machine than about the code.
+settings.register_profile("tests", max_examples=examples(40), deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,7 +76,7 @@ def no_leaks() -> Iterator[None]:
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
     for name in list(os.environ):
-        if name.startswith("OPENAI_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
+        if name.startswith("OPENAI_") or name.lower().endswith("_proxy") or name in AUTHORITIES:
             monkeypatch.delenv(name)
 
 

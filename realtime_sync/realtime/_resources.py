@@ -28,7 +28,6 @@ __all__ = [
     "ResponseResource",
     "SessionResource",
     "new_item_id",
-    "user_item",
 ]
 
 MAX_APPEND_BYTES = 15 * 2**20
@@ -94,7 +93,7 @@ class SessionResource(_Resource):
     @property
     def id(self) -> str | None:
         """The session's id, or None while it is not known."""
-        return getattr(self.current, "id", None)
+        return self._session._api.session_id  # noqa: SLF001  (as above)
 
     @property
     def expires_at(self) -> float | None:
@@ -284,20 +283,6 @@ class ResponseResource(_Resource):
 def new_item_id() -> str:
     """Return an id of our own for an item, so that its acknowledgement can be told by it."""
     return f"item_{secrets.token_hex(10)}"
-
-
-def user_item(text: str) -> dict[str, Any]:
-    """Return the event that adds a user's text message to the conversation."""
-    if not isinstance(text, str):
-        msg = f"text must be a string; got {type(text).__name__}"
-        raise LocalProtocolError(msg)
-    message = {
-        "id": new_item_id(),
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": text}],
-    }
-    return {"type": "conversation.item.create", "item": message}
 
 
 def _audio_pieces(audio: bytes | bytearray | memoryview | str) -> Iterator[str]:

@@ -1,10 +1,10 @@
 """What both WebSocket APIs share: the reader thread, the mailbox, routing and callbacks."""
 
 from realtime_sync.session._acknowledgements import Rule, error_fields, server_error
-from realtime_sync.session._api import DISCARD, Api
+from realtime_sync.session._api import DISCARD, DROP, Api
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
-from realtime_sync.session._local_events import CallbackError, Closed, LocalEvent, Opened
+from realtime_sync.session._local_events import CallbackError, Closed, LocalEvent, LocalEventName, Opened
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty, Entry, EventQueue
 from realtime_sync.session._session import REQUEST_TIMEOUT, Session
@@ -15,6 +15,7 @@ from realtime_sync.transport import Deadline
 
 __all__ = [
     "DISCARD",
+    "DROP",
     "REQUEST_TIMEOUT",
     "Api",
     "CallbackError",
@@ -26,6 +27,7 @@ __all__ = [
     "Entry",
     "EventQueue",
     "LocalEvent",
+    "LocalEventName",
     "Opened",
     "Registration",
     "Rule",

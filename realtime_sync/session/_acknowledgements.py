@@ -56,6 +56,8 @@ class Pending:
     sent_at: float = field(factory=time.monotonic)
     answer: Any = None
     error: BaseException | None = None
+    suspect: Any = None
+    """The first error event without an event id that came while this was waited for: it may be the answer."""
     done: bool = False
     waiter: Waiter | None = None
     """None: nobody waits, and the entry merely holds its place."""
@@ -141,10 +143,13 @@ class Acknowledgements:
         pending.resolve_locked(error=server_error(error_event))
         return pending.waited_for
 
-    def unattributed_error(self) -> None:
-        """Note an error that names no event: it may have answered any that waits in line."""
+    def unattributed_error(self, error_event: Any) -> None:
+        """Note an error that names no event: it may have answered any that waits."""
         for line in self._lines.values():
             line.in_doubt = line.in_doubt or bool(line.entries)
+        for pending in self._by_event_id.values():
+            if pending.suspect is None:
+                pending.suspect = error_event
 
     def withdraw(self, event_id: str) -> None:
         """Stop waiting for an answer that has not come. In a line, a tombstone stays that swallows it if it does."""
@@ -232,8 +237,9 @@ def server_error(event: Any) -> ServerError:
     fields = error_fields(event)
     code, event_id = fields.get("code"), fields.get("event_id")
     what = fields.get("message") or code or fields.get("type") or "the server sent an error without a message"
+    about = "naming no event of ours" if event_id is None else f"for our event {event_id}"
     return ServerError(
-        f"{what} (code {code}, for our event {event_id})",
+        f"{what} (code {code}, {about})",
         type=fields.get("type"),
         code=code,
         param=fields.get("param"),

@@ -29,7 +29,7 @@ from realtime_sync.errors import (
     SendTimeout,
 )
 from realtime_sync.session import _lifecycle
-from realtime_sync.session._acknowledgements import Acknowledgements, Pending
+from realtime_sync.session._acknowledgements import Acknowledgements, Pending, server_error
 from realtime_sync.session._api import Api
 from realtime_sync.session._dispatcher import Call, Dispatcher
 from realtime_sync.session._flow import Flow
@@ -192,6 +192,15 @@ class Core:
         self._subscriptions_dropped += queue.dropped
         queue.dropped = 0
 
+    def remove_waiting_locked(self, unwanted: Callable[[Any], bool]) -> None:
+        """Forget events that wait for any consumer and of which `unwanted` is true: nobody wants them any more."""
+        for consumer in self.flow.consumers:
+            if isinstance(consumer, EventQueue):
+                consumer.remove_locked(unwanted)
+        self.mailbox.remove_locked(unwanted)
+        self.callbacks.remove_locked(unwanted)
+        self.urgent.remove_locked(unwanted)
+
     def stats(self) -> Stats:
         """Take a snapshot of the counters."""
         with self.lock:
@@ -254,16 +263,28 @@ class Core:
         """
         self.check()
         outgoing = self.connection.prepare(json.write(data))
-        while True:
-            with self.lock:
-                position = self.number
-                offered, pending = self._offer_locked(data, outgoing, claim, waited_for=waited_for)
-            if offered:
-                break
-            self._wait_admission(deadline)
+        try:
+            while True:
+                with self.lock:
+                    position = self.number
+                    offered, pending = self._offer_locked(data, outgoing, claim, waited_for=waited_for)
+                if offered:
+                    break
+                self._wait_admission(deadline)
+        except ConnectionClosed as error:
+            raise self._explained(error) from error.__cause__
         self._local.position = position
         self.connection.pump()
         return pending
+
+    def _explained(self, error: ConnectionClosed) -> ConnectionClosed:
+        """Add what the server said before it closed: the connection may know of the close before the reader has routed.
+
+        Waits for the reader, which ends when the peer lets go or `close_timeout` is over.
+        """
+        if error.closed_by == "local" or not self.wait_end(Deadline(self.options.close_timeout + CLOSE_MARGIN)):
+            return error
+        return self.closed_error()
 
     def _offer_locked(
         self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, *, waited_for: bool
@@ -305,7 +326,8 @@ class Core:
             LocalProtocolError: events of this type are never acknowledged.
             ServerError: an error names this event.
             AcknowledgementUnknown: answers can no longer be told apart.
-            RequestTimeout: no answer in time.
+            RequestTimeout: no answer in time; ``__cause__`` is an error of the server that named no event and may
+                have been the answer, if there was one.
         """
         data = self.complete(event)
         if not self.acknowledgements.has_rule(data["type"]):
@@ -333,8 +355,10 @@ class Core:
         if pending.error is not None:
             raise pending.error
         if not pending.done:
-            msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known"
-            raise RequestTimeout(msg)
+            cause = server_error(pending.suspect) if pending.suspect is not None else None
+            hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
+            msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known{hint}"
+            raise RequestTimeout(msg) from cause
         return pending.answer
 
     def submit(self, data: dict[str, Any]) -> None:

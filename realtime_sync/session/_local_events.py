@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from attrs import field, frozen
 
 from realtime_sync.errors import ConnectionClosed, RealtimeSyncError
 
-__all__ = ["LOCAL_EVENT_TYPES", "CallbackError", "Closed", "LocalEvent", "Opened"]
+__all__ = ["LOCAL_EVENT_TYPES", "CallbackError", "Closed", "LocalEvent", "LocalEventName", "Opened"]
 
 
 @frozen(kw_only=True)
@@ -50,4 +50,5 @@ class CallbackError:
 
 
 LocalEvent = Opened | Closed | CallbackError
-LOCAL_EVENT_TYPES = ("open", "close", "reconnecting", "reconnected", "callback_error")
+LocalEventName: TypeAlias = Literal["open", "close", "reconnecting", "reconnected", "callback_error"]
+LOCAL_EVENT_TYPES: tuple[str, ...] = get_args(LocalEventName)

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from realtime_sync.errors import ClosedError, ConnectionClosed
 from realtime_sync.session._acknowledgements import error_fields
-from realtime_sync.session._api import DISCARD
+from realtime_sync.session._api import DISCARD, DROP
 from realtime_sync.session._dispatcher import Call
 from realtime_sync.session._local_events import Closed
 from realtime_sync.session._observers import Matches
@@ -184,6 +184,8 @@ class Reader:
         core = self._core
         event = entry[1]
         owner = core.api.owner_locked(entry)
+        if owner is DROP:
+            return
         observers = core.observers
         matches = None if observers.empty else observers.of(event.type, event.wire_type)
         if owner is None:
@@ -204,7 +206,7 @@ class Reader:
         core = self._core
         event_id = core.api.refused_event_id(event)
         if event_id is None:
-            core.acknowledgements.unattributed_error()
+            core.acknowledgements.unattributed_error(event)
             claimed = owner is not None
         else:
             # Asked in any case: a turn may own the event and the order still has to forget it.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTimeout
 from realtime_sync.session._context import ClosesOnExit
@@ -26,10 +26,16 @@ __all__ = ["REQUEST_TIMEOUT", "Session"]
 REQUEST_TIMEOUT = 10.0
 
 H = TypeVar("H", bound=Callable[[Any], object])
+ServerEventT = TypeVar("ServerEventT")
+NameT = TypeVar("NameT", bound=str)
+ClientEventT = TypeVar("ClientEventT")
 
 
-class Session(ClosesOnExit):
+class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
     """One open connection to a WebSocket API.
+
+    For type checkers, an API gives its unions of events and the literals of its server events' names, so that editors
+    complete a name wherever any string will do.
 
     Every method may be called from any thread, callbacks included. A context manager that only closes.
     Dropped without `close`, a session warns (`ResourceWarning`) and closes.
@@ -40,7 +46,7 @@ class Session(ClosesOnExit):
 
     # -- sending ------------------------------------------------------------------------------------------------
 
-    def send(self, event: Any) -> str:
+    def send(self, event: ClientEventT | Mapping[str, Any]) -> str:
         """Send one client event: an event class or a dict.
 
         Returns when the event is queued and what the kernel takes is written; blocks only while `write_limit` is
@@ -60,7 +66,7 @@ class Session(ClosesOnExit):
         event_id: str = data["event_id"]
         return event_id
 
-    def request(self, event: Any, timeout: float | None = REQUEST_TIMEOUT) -> Any:
+    def request(self, event: ClientEventT | Mapping[str, Any], timeout: float | None = REQUEST_TIMEOUT) -> Any:
         """Send one client event and return the server event that acknowledges it.
 
         Args:
@@ -79,7 +85,7 @@ class Session(ClosesOnExit):
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
-    def receive(self, timeout: float | None = None) -> Any:
+    def receive(self, timeout: float | None = None) -> ServerEventT:
         """Return the next event that belongs to nobody else (see "delivery" in the docs).
 
         Args:
@@ -98,11 +104,12 @@ class Session(ClosesOnExit):
             msg = f"no event within {timeout} s"
             raise ReceiveTimeout(msg) from None
         core.seen(entry[0])
-        return entry[1]
+        event: ServerEventT = entry[1]
+        return event
 
     recv = receive
 
-    def events(self, timeout: float | None = None) -> Iterator[Any]:
+    def events(self, timeout: float | None = None) -> Iterator[ServerEventT]:
         """Iterate over events as `receive` returns them, at most `timeout` seconds apart (None: no limit).
 
         Ends quietly after a close that this side asked for, or a normal one by the server with no turn open.
@@ -120,10 +127,10 @@ class Session(ClosesOnExit):
                 raise
             yield event
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[ServerEventT]:
         return self.events()
 
-    def wait_for(self, name: str, timeout: float | None = None, where: Callable[[Any], object] | None = None) -> Any:
+    def wait_for(self, name: NameT, timeout: float | None = None, where: Callable[[Any], object] | None = None) -> Any:
         """Return the first event called `name` (patterns as in `on`) since the calling thread last sent.
 
         Looks from the latest of: the calling thread's last send, the event that its last `wait_for` or `receive`
@@ -144,7 +151,8 @@ class Session(ClosesOnExit):
         core.check()
         self._check_server_event(name)
         deadline = Deadline(timeout)
-        with Subscription(core, (name,), since=core.position) as matching:
+        matching: Subscription[Any] = Subscription(core, (name,), since=core.position)
+        with matching:
             while True:
                 try:
                     number, event = matching.take(deadline)
@@ -161,7 +169,7 @@ class Session(ClosesOnExit):
             raise LocalProtocolError(msg)
         warn_if_misspelt(self._core.api.registry, name)
 
-    def subscribe(self, *names: str) -> Subscription:
+    def subscribe(self, *names: NameT) -> Subscription[ServerEventT]:
         """Open a consumer for all events whose names match any of `names` (patterns as in `on`).
 
         Active when the call returns. Use it as a context manager, iterate over it, or call its `get`.
@@ -177,9 +185,9 @@ class Session(ClosesOnExit):
     # -- callbacks ----------------------------------------------------------------------------------------------
 
     @overload
-    def on(self, name: str, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
+    def on(self, name: NameT, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
     @overload
-    def on(self, name: str, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
+    def on(self, name: NameT, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
     def on(
         self, name: str, handler: Callable[[Any], object] | None = None, *, urgent: bool = False
     ) -> Registration | Callable[[H], H]:
@@ -196,9 +204,9 @@ class Session(ClosesOnExit):
         return self._register(name, handler, once=False, urgent=urgent)
 
     @overload
-    def once(self, name: str, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
+    def once(self, name: NameT, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
     @overload
-    def once(self, name: str, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
+    def once(self, name: NameT, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
     def once(
         self, name: str, handler: Callable[[Any], object] | None = None, *, urgent: bool = False
     ) -> Registration | Callable[[H], H]:
@@ -225,7 +233,7 @@ class Session(ClosesOnExit):
         core.register(registration)
         return registration
 
-    def off(self, name: str, handler: Callable[[Any], object]) -> None:
+    def off(self, name: NameT, handler: Callable[[Any], object]) -> None:
         """Cancel every registration of `handler` under `name`. Does not wait for a call that is running."""
         core = self._core
         core.check()

@@ -16,5 +16,6 @@ from realtime_sync.transport._connection import Connection
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._deflate import PerMessageDeflate
 from realtime_sync.transport._outbox import Outgoing
+from realtime_sync.transport._steps import Step
 
-__all__ = ["Connection", "Deadline", "Outgoing", "PerMessageDeflate", "connect"]
+__all__ = ["Connection", "Deadline", "Outgoing", "PerMessageDeflate", "Step", "connect"]

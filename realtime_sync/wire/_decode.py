@@ -9,10 +9,11 @@ from realtime_sync.errors import DecodeError
 from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent
 from realtime_sync.wire import json
 from realtime_sync.wire._misfit import name_of
-from realtime_sync.wire._registry import Catalogue, catalogue_of
+from realtime_sync.wire._registry import catalogue_of
 
 if TYPE_CHECKING:
     from realtime_sync.types.realtime import ServerEvent
+    from realtime_sync.wire._catalogue import Catalogue
 
 __all__ = ["event_decoder", "event_names", "parse_event"]
 

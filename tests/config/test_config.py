@@ -105,6 +105,7 @@ EXAMPLES = [
     errors.MissingExtra("server", "it"),
     errors.ConnectError("x"),
     errors.ConnectTimeout("x"),
+    errors.ProxyError("x", proxy="p:1", status=407, transient=False),
     errors.StatusError("x", status=418, code="c", param="p", body="b", headers={"x-request-id": "r"}, retry_after=1.5),
     *(errors.handshake_rejected("x", status=status) for status in (400, 401, 403, 404, 409, 418, 422, 429, 500, 503)),
     errors.ConnectionClosed(code=4000, reason="r", closed_by="remote"),

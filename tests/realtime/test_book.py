@@ -8,8 +8,9 @@ from types import SimpleNamespace as Event
 import pytest
 
 from realtime_sync.realtime import _book as module
-from realtime_sync.realtime._book import REFUSED, Phase, TurnBook, TurnState
+from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._rules import TOKEN_KEY
+from realtime_sync.realtime._state import REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, Deadline, EventQueue
 from realtime_sync.session._flow import Flow
 
@@ -273,6 +274,43 @@ def test_creates_by_hand_that_are_never_answered_go(harness):
     harness.book.tick()
     turn = harness.turn(token=False)
     assert harness.created("resp_1") is turn.queue
+
+
+def test_an_active_response_that_is_refused_namelessly_can_only_be_the_one_create(harness):
+    """A compatible server that names no event refuses a create in its way: the turn sends it again."""
+    turn = harness.turn(token=False)
+    assert harness.error(None, "conversation_already_has_active_response") is DISCARD
+    assert turn.phase is Phase.REFUSED
+    assert turn.queue.take(NOW)[1] is REFUSED
+    harness.raw_create("by hand")
+    assert harness.error(None, "conversation_already_has_active_response") is None
+
+
+def test_an_error_that_names_nothing_fails_an_unanswered_turn_in_the_end(harness):
+    """If the create stays unanswered, the error was its answer; until then it is only a suspect, and nobody's."""
+    turn = harness.turn(token=False)
+    assert harness.error(None, "response_cancel_not_active") is None
+    assert turn.suspect is None
+    assert harness.error(None) is None
+    harness.book.tick()
+    assert turn.phase is Phase.SENT
+    turn.suspected_at -= module.SUSPECT_SECONDS + 1
+    harness.book.tick()
+    assert turn.error.error.code == "bad"
+    assert turn.phase is Phase.OVER
+    assert harness.drain(turn) == ["error"]
+    other = harness.turn(token=False)
+    assert harness.created("resp_1") is other.queue
+
+
+def test_an_error_that_names_nothing_does_not_touch_a_turn_that_is_answered(harness):
+    """The response.created proves that the error was about something else."""
+    turn = harness.turn()
+    harness.error(None)
+    harness.created("resp_1", turn.token)
+    turn.suspected_at -= module.SUSPECT_SECONDS + 1
+    harness.book.tick()
+    assert turn.phase is Phase.RUNNING
 
 
 def test_responses_that_never_end_are_bounded(harness, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import threading
@@ -11,8 +12,9 @@ import warnings
 import pytest
 
 from realtime_sync import Client
-from realtime_sync.errors import ClosedOK, ConnectionClosed, LocalProtocolError
+from realtime_sync.errors import ClosedError, ClosedOK, ConnectionClosed, LocalProtocolError
 from realtime_sync.realtime import RealtimeSession
+from tests.support.peer import CLOSE, TEXT, frame
 from tests.support.waiting import run_in_thread, wait_until
 
 
@@ -47,6 +49,26 @@ def test_close_handlers_have_run_when_close_returns(connect):
         assert [event.type for event in ran] == ["close"]
         assert not rt._core.callbacks.thread.is_alive()
         peer.done.set()
+
+
+def test_a_refusal_in_the_upgrade_s_own_packet_is_explained(make_peer):
+    """Whoever sends before the reader has routed what came before the close still learns what the server said."""
+    body = json.dumps(
+        {"type": "error", "event_id": "e", "error": {"type": "t", "code": "sunset", "message": "no more"}}
+    )
+    refusal = frame(TEXT, body.encode()) + frame(CLOSE, (4000).to_bytes(2, "big"))
+
+    def refuse(link):
+        link.upgrade(trailing=refusal)
+        link.read_eof()
+
+    peer = make_peer(refuse)
+    client = Client(base_url=f"http://{peer.host}:{peer.port}/v1", api_key="k", options={"close_timeout": 0.05})
+    for _ in range(5):
+        with pytest.raises(ClosedError) as closed:
+            client.realtime.connect(model="m", modalities=["text"])
+        assert closed.value.code == 4000
+        assert closed.value.server_error.error.code == "sunset"
 
 
 @pytest.mark.parametrize("code", [99, 1005, 1006, 5000])

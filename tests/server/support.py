@@ -56,8 +56,8 @@ class Peer:
         return answer["error"]
 
     def say(self, text, **response):
-        """Send a user message and ask for a response."""
-        self.send(user(text), {"type": "response.create", **({"response": response} if response else {})})
+        """Send a user message and ask for a response, written unless said otherwise."""
+        self.send(user(text), {"type": "response.create", "response": {"output_modalities": ["text"], **response}})
 
     def ask(self, text, **response):
         """Do a whole turn; return the response of `response.done`."""
@@ -74,9 +74,9 @@ def user(text, **item):
 
 
 def text_of(response):
-    """Return the text of a response's messages."""
-    parts = [part["text"] for item in response["output"] if item["type"] == "message" for part in item["content"]]
-    return "".join(parts)
+    """Return the text of a response's messages, or what they say."""
+    parts = [part for item in response["output"] if item["type"] == "message" for part in item["content"]]
+    return "".join(part["text"] if "text" in part else part["transcript"] for part in parts)
 
 
 def read_to_the_end(sock):

@@ -13,8 +13,9 @@ from websockets.server import ServerProtocol
 
 from realtime_sync.errors import ConfigurationError, ReceiveTimeout
 from realtime_sync.errors import ConnectionClosed as ServerClosed
-from realtime_sync.server import Fault, LocalServer, ResponderRequest, _channel, _journal, _listener, _local
+from realtime_sync.server import Fault, LocalServer, _channel, _journal, _listener, _local
 from realtime_sync.server._generation import Generation
+from realtime_sync.server._pieces import TextPiece
 from tests.server.support import UPGRADE, read_to_the_end, text_of, user
 from tests.support.waiting import wait_until
 
@@ -115,8 +116,9 @@ def test_close_ends_open_sessions_with_1001(serve, dial):
     server.close()
 
 
-def test_close_does_not_wait_for_a_silent_peer(serve, caplog):
+def test_close_does_not_wait_for_a_silent_peer(serve, caplog, monkeypatch):
     """A peer that neither answers the close nor reads is dropped; so is one in the middle of its request."""
+    monkeypatch.setattr(_channel, "CLOSE_TIMEOUT", 0.1)
     server = serve()
     half = socket.create_connection((server.host, server.port))
     deaf = socket.create_connection((server.host, server.port))
@@ -145,7 +147,7 @@ def test_close_does_not_wait_for_a_stuck_responder(serve, dial, caplog):
     assert "still running" in caplog.text
     go.set()
     for thread in threading.enumerate():
-        if thread.name.startswith("rts-server-response"):
+        if thread.name.startswith("rts-server-responder"):
             thread.join(10)
 
 
@@ -159,20 +161,21 @@ def test_a_peer_that_never_reads_is_dropped(serve, monkeypatch):
         payload = json.dumps(user("x" * 60000)).encode()
         frame = bytes([0x81, 0xFE]) + len(payload).to_bytes(2, "big") + bytes(4) + payload
         with pytest.raises(OSError, match=r"reset|Broken pipe"):
-            sock.sendall(frame * 10_000)
+            for _ in range(10_000):
+                sock.sendall(frame)
 
 
 def test_a_slow_reader_gets_everything(serve, dial, monkeypatch):
     """A peer that reads later than the answer is made gets all of it, however little room there is."""
     monkeypatch.setattr(_channel, "ROOM", 1000)
-    server = serve(responder=lambda _: iter(["x" * 50_000] * 200))
+    server = serve(responder=lambda _: iter(["x" * 50_000] * 40))
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect((server.host, server.port))
     peer = dial(server, sock=sock, max_queue=1)
     peer.say("go")
     events = peer.until("rate_limits.updated")
-    assert sum(len(event.get("delta", "")) for event in events) == 200 * 50_000
+    assert sum(len(event.get("delta", "")) for event in events) == 40 * 50_000
 
 
 def test_a_responder_runs_only_a_little_ahead():
@@ -180,15 +183,12 @@ def test_a_responder_runs_only_a_little_ahead():
     delivered = queue.SimpleQueue()
     made = []
 
-    def responder(_):
+    def make():
         for number in range(1000):
             made.append(number)
-            yield "x"
+            yield TextPiece("x")
 
-    request = ResponderRequest(api="realtime", items=())
-    generation = Generation(
-        responder=responder, request=request, deliver=delivered.put, max_tokens=None, time_scale=0, name="test"
-    )
+    generation = Generation(make=make, deliver=delivered.put, time_scale=0, who="responder", name="test")
     generation.start()
     for _ in range(64):
         delivered.get(timeout=10)
@@ -337,7 +337,7 @@ def test_a_fault_of_the_server_closes_with_1011(serve, dial, monkeypatch, caplog
     """An error of the server itself is logged, and ends the session with the code for it."""
     server = serve()
     peer = dial(server)
-    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_: 1 / 0)
+    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_, **__: 1 / 0)
     peer.send({"type": "session.update", "session": {"type": "realtime"}})
     assert peer.end().rcvd.code == 1011
     assert "ZeroDivisionError" in caplog.text
@@ -401,6 +401,7 @@ def test_tls_may_want_the_opposite(monkeypatch, refusal):
     moody = Moody(fileno=ours.detach())
     moody.settimeout(0)
     monkeypatch.setattr(Moody, "refusals", [refusal, refusal, refusal])
+    monkeypatch.setattr(_channel, "CLOSE_TIMEOUT", 0.3)
     with moody, theirs:
         theirs.settimeout(10)
         channel = _channel.Channel(socket=moody, protocol=ServerProtocol(state=State.OPEN))
@@ -416,8 +417,9 @@ def test_tls_may_want_the_opposite(monkeypatch, refusal):
         assert not thread.is_alive()
 
 
-def test_messages_after_a_close_are_not_handled(serve, dial):
+def test_messages_after_a_close_are_not_handled(serve, dial, monkeypatch):
     """What comes in one packet after the event that closed the session is thrown away."""
+    monkeypatch.setattr(_channel, "CLOSE_TIMEOUT", 0.1)
     server = serve(faults=Fault(at="session.update", do="close"))
     with socket.create_connection((server.host, server.port), timeout=10) as sock:
         update = {"type": "session.update", "session": {"type": "realtime"}}
@@ -471,7 +473,7 @@ def test_a_stuck_connection_is_named(serve, dial, monkeypatch, caplog):
     """A connection whose thread does not end in time is left, with a warning that names it."""
     monkeypatch.setattr(_listener, "_CLOSE_TIMEOUT", 0.1)
     go = threading.Event()
-    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_: go.wait(30))
+    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_, **__: go.wait(30))
     server = serve()
     peer = dial(server)
     peer.send({"type": "session.update", "session": {}})

@@ -2,12 +2,13 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_sync.server._backend import Backend
 from realtime_sync.server._faults import Faults
 from realtime_sync.server._journal import Handshake
+from realtime_sync.server._speaker import speak_by_tone
 from realtime_sync.server.realtime._client_events import _client_events
 from realtime_sync.server.realtime._session import RealtimeSession
 
@@ -57,12 +58,18 @@ class FakeChannel:
         """Drop it: these sessions never get to the end of a response."""
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(EVENT | JSON.map(json.dumps) | st.text(max_size=10), max_size=8))
 def test_any_message_is_answered_and_nothing_breaks(messages):
     """No message raises; each is answered by an error or does what it is for; ids in the conversation stay unique."""
     channel = FakeChannel()
-    backend = Backend(responder=lambda _: "", faults=Faults(), time_scale=0)
+    backend = Backend(
+        responder=lambda _: "",
+        speaker=speak_by_tone,
+        transcriber=lambda _: "",
+        speech_pace=1,
+        faults=Faults(),
+        time_scale=0,
+    )
     handshake = Handshake(connection=0, path="/", headers={})
     session = RealtimeSession.start(channel, handshake, backend=backend, model="m")
     session.on_open()
@@ -72,7 +79,7 @@ def test_any_message_is_answered_and_nothing_breaks(messages):
             session.on_message(message)
             appended = '"input_audio_buffer.append"' in message
             assert appended or len(channel.sent) > before
-            ids = [item["id"] for item in session._conversation.items]
+            ids = [item["id"] for item in session._state.conversation.items]
             assert len(set(ids)) == len(ids)
         assert len(backend.journal.events()) == len(messages)
     finally:

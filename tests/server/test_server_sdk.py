@@ -28,7 +28,7 @@ def sdk(serve):
 def say(connection, text):
     content = [{"type": "input_text", "text": text}]
     connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
-    connection.response.create()
+    connection.response.create(response={"output_modalities": ["text"]})
 
 
 def answer(connection):
@@ -68,7 +68,7 @@ def test_over_tls(serve, sdk, tls):
         connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
         assert connection.recv().type == "conversation.item.added"
         assert connection.recv().type == "conversation.item.done"
-        connection.response.create()
+        connection.response.create(response={"output_modalities": ["text"]})
         assert answer(connection)[0] == "secure"
 
 

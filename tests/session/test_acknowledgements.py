@@ -100,7 +100,7 @@ def test_doubt_ends_in_acknowledgement_unknown_never_in_a_guess():
     """After an error that names nothing, with two waiting, an answer could be for either."""
     acks = make()
     one, two = send(acks, "update", 1), send(acks, "update", 2)
-    acks.unattributed_error()
+    acks.unattributed_error(object())
     acks.answered(Event(type="updated"))
     assert isinstance(one.error, AcknowledgementUnknown)
     assert isinstance(two.error, AcknowledgementUnknown)
@@ -115,9 +115,19 @@ def test_one_waiting_alone_is_never_in_doubt():
     """With one request outstanding its answer cannot be anybody else's."""
     acks = make()
     one = send(acks, "update", 1)
-    acks.unattributed_error()
+    acks.unattributed_error(object())
     acks.answered(Event(type="updated"))
     assert one.answer is not None
+
+
+def test_an_error_that_names_nothing_is_kept_as_a_suspect():
+    """Whoever waits in vain can say what came meanwhile: the first such error, and none from before."""
+    acks = make()
+    acks.unattributed_error("before")
+    waiting = send(acks, "update", 1)
+    acks.unattributed_error("the first")
+    acks.unattributed_error("the second")
+    assert (waiting.suspect, waiting.done) == ("the first", False)
 
 
 def test_the_line_is_bounded(monkeypatch):

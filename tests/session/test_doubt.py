@@ -26,7 +26,7 @@ def test_doubt_lapses_however_often_new_events_join():
     acks = make()
     send(acks, "a")
     send(acks, "b")
-    acks.unattributed_error()
+    acks.unattributed_error(object())
     answer(acks)
     outcomes = []
     for number in range(4):

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime_sync.transport import _masking
@@ -163,7 +163,6 @@ def streams(draw):
     return data, messages, controls
 
 
-@settings(deadline=None, max_examples=150)
 @given(streams(), st.integers(0, 2**32))
 def test_any_split_gives_the_same_messages(stream, seed):
     """However the bytes of a valid stream are cut into reads, the same messages and control frames come out."""
@@ -178,7 +177,6 @@ def test_any_split_gives_the_same_messages(stream, seed):
     assert parser.controls == controls
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_give_messages_or_a_fault(data):
     """Nothing a server sends makes the parser raise, and it is done after a fault."""
