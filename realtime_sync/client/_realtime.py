@@ -81,9 +81,6 @@ class RealtimeResource:
             initial_delay=initial_delay,
             max_delay=max_delay,
         ).over(client.retry)
-        if policy.reconnect:
-            msg = "this version does not reconnect lost sessions: leave reconnect=True out of retry="
-            raise ConfigurationError(msg)
         config = _session_config(session, modalities, intent)
         callbacks = _checked(handlers or {})
         dialler = Dialler(
@@ -99,6 +96,8 @@ class RealtimeResource:
         deadline = Deadline(merged.open_timeout)
         api = RealtimeApi(is_call=call_id is not None)
         core = Core(connection=dialler.connect(deadline), options=merged, api=api)
+        if policy.reconnect:
+            core.reconnects_with(dialler, api.reconnects(policy.resume, policy.resume_max_items))
         opened = RealtimeSession(core, api, client.timeout)
         try:
             for name, handler in callbacks.items():

@@ -146,7 +146,8 @@ class TurnStream(ClosesOnExit):
         turn = self._partial()
         if turn.status == "failed":
             error = turn.error
-            what = getattr(error, "message", None) or getattr(error, "code", None) or "no reason was given"
+            told = (getattr(error, name, None) for name in ("message", "code", "type"))
+            what = next(filter(None, told), "no reason was given")
             msg = f"response {turn.id} failed: {what}"
             raise ResponseFailed(msg, response=turn.response, turn=turn)
         return turn

@@ -47,7 +47,7 @@ _LOUDNESS = 8000
 
 def speak_by_tone(text: str, voice: str, speed: float) -> Recording:
     """Return a tone for each word, as long as the word; every voice has its own pitch."""
-    pitch = 180 + 20 * (sum(voice.encode()) % 10)
+    pitch = 150 + sum(voice.encode()) % 101
     period = round(PCM16_24K.rate / pitch)
     wave = array.array("h", (round(_LOUDNESS * math.sin(2 * math.pi * n / period)) for n in range(period)))
     if sys.byteorder == "big":

@@ -63,7 +63,7 @@ class Pending:
     """None: nobody waits, and the entry merely holds its place."""
 
     def resolve_locked(self, *, answer: Any = None, error: BaseException | None = None) -> None:
-        """Give the answer or the error to the thread that waits. Only the first one counts."""
+        """Give the answer or the error to the thread that waits, if any. Only the first one counts."""
         if not self.done:
             self.done = True
             self.answer, self.error = answer, error
@@ -85,6 +85,10 @@ class Acknowledgements:
     """All events of a session that await an answer. The session's lock guards everything."""
 
     _rules: Mapping[str, Rule]
+    notes_all: bool = field(init=False, default=False)
+    """Whether also events matched by id are noted that nobody waits for: to tell what a lost connection leaves open."""
+    answers: int = field(init=False, default=0)
+    """How many events of ours were answered, refusals included."""
     _by_event_id: dict[str, Pending] = field(init=False, factory=dict)
     _lines: dict[tuple[str, ...], _Line] = field(init=False, factory=dict)
     _answer_types: dict[str, list[Rule]] = field(init=False, factory=dict)
@@ -96,18 +100,30 @@ class Acknowledgements:
                 self._answer_types.setdefault(answer, []).append(rule)
 
     def register(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
-        """Note an event that is being queued. Events matched by id are noted only if somebody waits."""
+        """Note an event that is being queued. Events matched by id are noted if somebody waits, or with `notes_all`."""
+        pending = self.make(data, waited_for=waited_for)
+        if pending is not None:
+            self.place(pending)
+        return pending
+
+    def make(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
+        """Make the entry for an event that is not being queued yet; None: it needs none."""
         rule = self._rules.get(data["type"])
-        if rule is None or (rule.sent_key is not None and not waited_for):
+        if rule is None or (rule.sent_key is not None and not (waited_for or self.notes_all)):
             return None
         key = rule.sent_key(data) if rule.sent_key else None
         pending = Pending(data["event_id"], rule, key, waited_for)
         if waited_for:
             pending.waiter = Waiter()
-        if rule.sent_key is None:
-            self._append_to_line(pending)
-        self._by_event_id[pending.event_id] = pending
         return pending
+
+    def place(self, pending: Pending) -> None:
+        """Give an entry its place in the order: its event is being queued."""
+        if pending.rule.sent_key is None:
+            self._append_to_line(pending)
+        elif not pending.waited_for and len(self._by_event_id) >= MAX_PENDING:
+            self.forget(next(iter(self._by_event_id.values())))
+        self._by_event_id[pending.event_id] = pending
 
     def has_rule(self, event_type: str) -> bool:
         return event_type in self._rules
@@ -118,6 +134,10 @@ class Acknowledgements:
 
     def is_answer(self, event_type: str) -> bool:
         return event_type in self._answer_types
+
+    def unanswered(self) -> list[str]:
+        """Return the event ids of all entries, in order."""
+        return list(self._by_event_id)
 
     def answered(self, event: Any) -> None:
         """Match an event that may be an answer."""
@@ -131,6 +151,7 @@ class Acknowledgements:
         """Give an answer that the API itself attributed to a client event."""
         pending = self._by_event_id.get(event_id)
         if pending is not None:
+            self.answers += 1
             self.forget(pending)
             pending.resolve_locked(answer=event)
 
@@ -139,6 +160,7 @@ class Acknowledgements:
         pending = self._by_event_id.get(event_id)
         if pending is None:
             return False
+        self.answers += 1
         self.forget(pending)
         pending.resolve_locked(error=server_error(error_event))
         return pending.waited_for
@@ -205,12 +227,14 @@ class Acknowledgements:
             self.forget(line.entries[-1])
             return
         pending = line.entries[0]
+        self.answers += 1
         self.forget(pending)
         pending.resolve_locked(answer=event)
 
     def _answer_by_key(self, rule: Rule, key: str | None, event: Any) -> None:
         for pending in list(self._by_event_id.values()):
             if pending.rule is rule and (pending.key is None or pending.key == key):
+                self.answers += 1
                 self.forget(pending)
                 pending.resolve_locked(answer=event)
                 return

@@ -238,6 +238,14 @@ class Connection:
         return self._writer.outbox.backlog
 
     @property
+    def messages_written(self) -> int:
+        """How many messages, in the order of `offer`, the kernel has taken whole. Final once the connection is over.
+
+        A message that is not among them cannot have been seen by the peer. (A close frame counts too, the last of all.)
+        """
+        return self._writer.outbox.written
+
+    @property
     def bytes_sent(self) -> int:
         """Bytes of frames that the kernel has taken."""
         return self._writer.bytes_sent

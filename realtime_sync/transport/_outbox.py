@@ -67,11 +67,13 @@ class Batch:
 
     Attributes:
         sent: how much each write took; appended to by the write itself, so that an interrupt leaves it right.
+        doubtful: bytes after those that may be out too: a write over TLS failed, which does not say how far it came.
     """
 
-    __slots__ = ("controls", "data", "messages", "sent")
+    __slots__ = ("controls", "data", "doubtful", "messages", "sent")
 
     def __init__(self, data: memoryview, controls: int, messages: int) -> None:
+        self.doubtful = 0
         self.data = data
         self.controls = controls
         self.messages = messages
@@ -101,7 +103,7 @@ class Outbox:
         marks: bytes waiting at which messages are refused, and at which they are admitted again; None: no limit.
     """
 
-    __slots__ = ("_batch", "_blocked", "_controls", "_lock", "_marks", "_messages", "_sealed", "backlog")
+    __slots__ = ("_batch", "_blocked", "_controls", "_lock", "_marks", "_messages", "_sealed", "backlog", "written")
 
     def __init__(self, marks: tuple[int, int] | None) -> None:
         self._lock = threading.Lock()
@@ -113,6 +115,8 @@ class Outbox:
         self._sealed = False
         self.backlog = 0
         """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
+        self.written = 0
+        """Messages (and a close frame) of which the kernel may have every byte."""
 
     def offer(self, frame: bytes | Unframed) -> bool:
         """Queue a message; False: too much waits, or a close frame was queued."""
@@ -166,7 +170,22 @@ class Outbox:
         """Drop everything: nothing can be written any more."""
         with self._lock:
             self._sealed = True
+            self.written += self._whole_in_batch_locked()
             self._messages, self._controls, self._batch, self.backlog = [], [], None, 0
+
+    def _whole_in_batch_locked(self) -> int:
+        """Count the messages of the batch whose last byte may be out."""
+        batch = self._batch
+        if batch is None:
+            return 0
+        left = sum(batch.sent) + batch.doubtful - sum(map(len, self._controls[: batch.controls]))
+        whole = 0
+        for message in self._messages[: batch.messages]:
+            left -= len(message)
+            if left < 0:
+                break
+            whole += 1
+        return whole
 
     def take(self, encode: Callable[[Unframed], bytes] | None = None) -> Batch | None:
         """Return what to write next; None: there is nothing.
@@ -213,6 +232,7 @@ class Outbox:
                 return False  # Cleared meanwhile.
             was_blocked = self._blocked
             self._batch = None
+            self.written += batch.messages
             self.backlog -= size
             del self._controls[: batch.controls]
             del self._messages[: batch.messages]
