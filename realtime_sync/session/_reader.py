@@ -100,8 +100,8 @@ class Reader:
             core.posted.get()()
         while self.unsent and self._send(self.unsent[0]):
             self.unsent.popleft()
-        core.callbacks.start_if_needed()
-        core.urgent.start_if_needed()
+        core.callbacks.tend()
+        core.urgent.tend()
         if (now := time.monotonic()) >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             self._tick(now)
@@ -118,7 +118,9 @@ class Reader:
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
-            core.acknowledgements.register(data, waited_for=False)
+            pending = core.acknowledgements.pending(data, waited_for=False)
+            if pending is not None:
+                core.acknowledgements.register(pending)
             core.api.sent_locked(data, None)
             core.events_sent += 1
         core.connection.pump()
@@ -248,17 +250,17 @@ class Reader:
             for queue in core.observers.queues():
                 queue.end_locked(core.closed_error)
             self._finish_dispatchers_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
-            while core.end_waiters:
-                core.end_waiters.pop().wake()
+            for waiter in tuple(core.end_waiters):
+                waiter.wake()
         for dispatcher in (core.callbacks, core.urgent):
-            dispatcher.start_if_needed()  # A callback registered just now still hears of the end.
+            dispatcher.tend()  # A callback registered just now still hears of the end.
 
     def _finish_dispatchers_locked(self, event: Closed, *, discard: bool) -> None:
         core = self._core
         matches = core.observers.of(event.type, event.type)
         registrations = core.observers.claim(matches.registrations) if matches else ()
         for dispatcher in (core.callbacks, core.urgent):
-            mine = tuple(each for each in registrations if core.dispatcher_of(each) is dispatcher)
+            mine = [each for each in registrations if core.dispatcher_of(each) is dispatcher]
             dispatcher.end_locked(discard=discard)
             dispatcher.finish_locked(Call(event, mine, 0) if mine else None)
 

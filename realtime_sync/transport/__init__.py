@@ -15,5 +15,6 @@ from realtime_sync.transport._connect import connect
 from realtime_sync.transport._connection import Connection
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._outbox import Outgoing
+from realtime_sync.transport._waiting import Waiter, park_at_exit
 
-__all__ = ["Connection", "Deadline", "Outgoing", "connect"]
+__all__ = ["Connection", "Deadline", "Outgoing", "Waiter", "connect", "park_at_exit"]

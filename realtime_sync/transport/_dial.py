@@ -18,7 +18,7 @@ from realtime_sync.errors import ConfigurationError, ConnectError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._poll import WRITE, Poller
 from realtime_sync.transport._request import Request, is_loopback
-from realtime_sync.transport._role import wait_on
+from realtime_sync.transport._waiting import Waiter
 
 __all__ = ["AddressInfo", "Resolve", "dial"]
 
@@ -58,8 +58,7 @@ def _look_up(request: Request, deadline: Deadline, resolve: Resolve) -> list[Add
     if is_loopback(request.host) or _is_literal(request.host):
         return _found(request, functools.partial(resolve, request.host, request.port))
     outcome: list[Callable[[], Iterable[AddressInfo]]] = []
-    done = threading.Lock()
-    done.acquire()
+    done = Waiter()
 
     def look_up() -> None:
         try:
@@ -68,11 +67,11 @@ def _look_up(request: Request, deadline: Deadline, resolve: Resolve) -> list[Add
         except Exception as error:  # noqa: BLE001  # raised again by whoever waits
             outcome.append(functools.partial(_raise, error))
         finally:
-            done.release()
+            done.wake()
 
     # A daemon: a name server that never answers must not keep the process.
     threading.Thread(target=look_up, name="rts-resolver", daemon=True).start()
-    if not wait_on(done, deadline):
+    if not done.wait(deadline.remaining()):
         raise request.timed_out(deadline, "the name lookup")
     return _found(request, outcome.pop())
 
