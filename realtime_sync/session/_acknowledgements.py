@@ -107,7 +107,7 @@ class Acknowledgements:
                 self._answer_types.setdefault(answer, []).append(rule)
 
     def pending(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
-        """Make the entry of an event, for `register`. One matched by id has an entry if somebody waits, or `notes_all`."""
+        """Make the entry of an event, for `register`; matched by id, it has one if somebody waits, or `notes_all`."""
         rule = self._rules.get(data["type"])
         if rule is None or (rule.sent_key is not None and not (waited_for or self.notes_all)):
             return None
