@@ -8,7 +8,7 @@ with Client().realtime.connect(model="gpt-realtime", modalities=["text"]) as rt:
 
 from realtime_sync._version import __version__
 from realtime_sync.client import Client
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, RetryPolicy
 from realtime_sync.errors import (
     AcknowledgementUnknown,
     AuthenticationError,
@@ -28,9 +28,11 @@ from realtime_sync.errors import (
     MissingExtra,
     NotFoundError,
     PermissionDeniedError,
+    ProxyError,
     RateLimitError,
     RealtimeSyncError,
     ReceiveTimeout,
+    ReconnectFailed,
     RemoteProtocolError,
     RequestTimeout,
     ResponseFailed,
@@ -67,13 +69,16 @@ __all__ = [
     "MissingExtra",
     "NotFoundError",
     "PermissionDeniedError",
+    "ProxyError",
     "RateLimitError",
     "RealtimeSession",
     "RealtimeSyncError",
     "ReceiveTimeout",
+    "ReconnectFailed",
     "RemoteProtocolError",
     "RequestTimeout",
     "ResponseFailed",
+    "RetryPolicy",
     "SendTimeout",
     "ServerError",
     "SlowConsumer",

@@ -10,16 +10,15 @@ from typing import Any, TypeAlias
 
 from realtime_sync.audio._convert import Buffer, Converter, as_bytes, check_whole
 from realtime_sync.audio._format import AudioFormat
+from realtime_sync.audio._reader import PREFIX, Reader, is_wav, read_exactly, refuse_other_files
 from realtime_sync.audio._recording import Path, Recording, open_audio
-from realtime_sync.audio._wav import Reader, is_wav, read_exactly, read_header
+from realtime_sync.audio._wav import read_header
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 
 __all__ = ["AudioSource", "chunks"]
 
 AudioSource: TypeAlias = "Buffer | Path | Reader | Recording | Iterable[Buffer]"
 """What `chunks` takes."""
-
-_PREFIX = 12
 
 
 def chunks(source: AudioSource, format: AudioFormat, chunk_ms: int = 100) -> Iterator[bytes]:  # noqa: A002  (the field's own name)
@@ -63,7 +62,7 @@ def chunks(source: AudioSource, format: AudioFormat, chunk_ms: int = 100) -> Ite
             msg = f"audio must be {what}; got {type(source).__name__}"
             raise LocalProtocolError(msg) from None
         return _live(file, format)
-    return _primed(_cut(_of_file(io.BytesIO(file), format, chunk_ms), size))
+    return _primed(_cut(_of_file(io.BytesIO(as_bytes(file)), format, chunk_ms), size))
 
 
 def _primed(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -103,10 +102,11 @@ def _of_path(path: Path, audio_format: AudioFormat, chunk_ms: int) -> Iterator[b
 
 
 def _of_file(file: Reader, audio_format: AudioFormat, chunk_ms: int) -> Iterator[bytes]:
-    prefix = read_exactly(file, _PREFIX)
+    prefix = read_exactly(file, PREFIX)
     if is_wav(prefix):
         yield from _of_wav(file, "the file", prefix, audio_format, chunk_ms)
     else:
+        refuse_other_files(prefix, "the audio")
         yield from _converted(chain((prefix,), _raw(file, audio_format, chunk_ms)), audio_format, audio_format)
 
 

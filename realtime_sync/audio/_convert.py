@@ -14,21 +14,29 @@ __all__ = ["Buffer", "Converter", "as_bytes", "check_whole", "convert"]
 
 Buffer: TypeAlias = "bytes | bytearray | memoryview"
 
+# Of `memoryview.format`. Arrays of floats are what sound devices give unless asked for anything else.
+_BYTES_AND_SAMPLES = frozenset({"B", "b", "c", "h", "<h"})
+
 
 def as_bytes(data: Buffer, what: str = "audio") -> bytes:
     """Return any bytes-like object as bytes.
 
     Raises:
-        LocalProtocolError: it is none; `what` names it.
+        LocalProtocolError: it is none, or an array of floats or of several channels; `what` names it.
     """
     if isinstance(data, bytes):
         return data
     try:
-        return memoryview(data).tobytes()
+        view = memoryview(data)
     except TypeError:
         hint = ": decode base64 text first" if isinstance(data, str) else ""
         msg = f"{what} must be bytes-like; got {type(data).__name__}{hint}"
         raise LocalProtocolError(msg) from None
+    if view.format not in _BYTES_AND_SAMPLES or (view.shape or ())[1:] not in ((), (1,)):
+        got = f"numbers of format {view.format!r} in shape {view.shape}"
+        msg = f"{what} must be bytes, or 16-bit numbers of one channel; got {type(data).__name__} of {got}"
+        raise LocalProtocolError(msg)
+    return view.tobytes()
 
 
 def check_whole(nbytes: int, audio_format: AudioFormat, what: str = "audio") -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from attrs import Attribute, Factory, field, frozen
 
+from realtime_sync.config import NOT_GIVEN
 from realtime_sync.errors import ConfigurationError
 
 __all__ = ["G711_ALAW", "G711_ULAW", "PCM16_24K", "AudioFormat", "Encoding"]
@@ -59,14 +60,14 @@ class AudioFormat:
         """Return the format that a session names.
 
         Args:
-            value: None (PCM16 at 24 kHz, the API's default), a name of the beta ("pcm16", "g711_ulaw", "g711_alaw"),
-                a mapping such as ``{"type": "audio/pcm", "rate": 24000}``, a format of `realtime_sync.types.realtime`,
-                or an `AudioFormat`.
+            value: None or NOT_GIVEN (PCM16 at 24 kHz, the API's default), a name of the beta ("pcm16", "g711_ulaw",
+                "g711_alaw"), a mapping such as ``{"type": "audio/pcm", "rate": 24000}``, a format of
+                `realtime_sync.types.realtime`, or an `AudioFormat`.
 
         Raises:
             ConfigurationError: it is none of these; the message has it.
         """
-        if value is None:
+        if value is None or value is NOT_GIVEN:
             return PCM16_24K
         if isinstance(value, AudioFormat):
             return value

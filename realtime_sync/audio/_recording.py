@@ -11,13 +11,14 @@ from attrs import Attribute, field, frozen
 
 from realtime_sync.audio._convert import Buffer, as_bytes, check_whole, convert
 from realtime_sync.audio._format import PCM16_24K, AudioFormat
-from realtime_sync.audio._wav import Reader, header_of, read_header
+from realtime_sync.audio._reader import Reader
+from realtime_sync.audio._wav import read_header, wav_of
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 
 __all__ = ["Path", "Recording", "Writer", "open_audio", "read_wav", "sample_speech", "write_wav"]
 
 Path: TypeAlias = "str | os.PathLike[str]"
-_READ_SECONDS = 10.0
+_READ_SECONDS = 1.0
 
 
 class Writer(Protocol):
@@ -116,7 +117,7 @@ def write_wav(path_or_file: Path | Writer, data: Buffer, format: AudioFormat) ->
     """
     data = as_bytes(data)
     check_whole(len(data), format)
-    content = header_of(format, len(data)) + data + b"\0" * (len(data) % 2)
+    content = wav_of(data, format)
     if isinstance(path_or_file, (str, os.PathLike)):
         with open(path_or_file, "wb") as file:  # noqa: PTH123  (paths as they come)
             file.write(content)

@@ -78,11 +78,17 @@ def take(slots: int, count: int, at: int, skip: int = 0) -> tuple[bytes, bytes]:
     begin, end = skip * SLOT, (skip + count) * SLOT
     low, high, guard = (raw[begin + at + offset : end : SLOT] for offset in range(3))
     if guard.count(GUARD) != count:
-        low, high = (
-            bytes(each if kept == GUARD else 0xFF * (kept > GUARD) for each, kept in zip(plane, guard, strict=True))
-            for plane in (low, high)
-        )
+        low, high = _clip(low, high, guard)
     return low, flip_sign(high)
+
+
+def _clip(low: bytes, high: bytes, guard: bytes) -> tuple[bytes, bytes]:
+    """Put the largest or the smallest sample where the guard says that one did not fit."""
+    clipped_low, clipped_high = bytearray(low), bytearray(high)
+    for i, kept in enumerate(guard):
+        if kept != GUARD:
+            clipped_low[i] = clipped_high[i] = 0xFF if kept > GUARD else 0
+    return bytes(clipped_low), bytes(clipped_high)
 
 
 def join(low: bytes, high: bytes) -> bytes:

@@ -1,27 +1,32 @@
-"""WAV files: the chunks of RIFF, read as far as the audio, and written.
+"""What a WAV file says of its audio, and how to have that as mono PCM16 or G.711.
 
-Read from anything with ``read``, forwards only, so that pipes will do. Tolerant of what real writers leave behind:
-unknown chunks, sizes of 0 or 0xFFFFFFFF by programs that could not go back, files cut short, RF64. Facts: Microsoft's
-"Multiple Channel Audio Data and WAVE Files" (WAVE_FORMAT_EXTENSIBLE), EBU Tech 3306 (RF64).
+Facts: Microsoft's "Multiple Channel Audio Data and WAVE Files" (WAVE_FORMAT_EXTENSIBLE), mmreg.h (the tags).
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Protocol
 
 from attrs import frozen
 
 from realtime_sync.audio._format import AudioFormat
 from realtime_sync.audio._frames import Frames
 from realtime_sync.audio._g711 import Law
-from realtime_sync.errors import ConfigurationError, LocalProtocolError
+from realtime_sync.audio._reader import (
+    PREFIX,
+    WHAT_CAN_BE_READ,
+    Reader,
+    is_wav,
+    read_exactly,
+    refuse_other_files,
+)
+from realtime_sync.audio._riff import find_audio, riff_of
+from realtime_sync.errors import ConfigurationError
 
-__all__ = ["Reader", "WavHeader", "header_of", "is_wav", "read_exactly", "read_header"]
+__all__ = ["WavHeader", "read_header", "wav_of"]
 
-_FMT = struct.Struct("<HHIIHH")
-_CHUNK = struct.Struct("<4sI")
+_FMT = struct.Struct("<HHIIHH")  # tag, channels, rate, bytes a second, bytes a frame, bits a sample
 _PCM, _ALAW, _ULAW, _EXTENSIBLE = 1, 6, 7, 0xFFFE
 _LAWS: dict[int, Law] = {_ALAW: "g711_alaw", _ULAW: "g711_ulaw"}
 _TAGS = {"pcm16": _PCM, "g711_alaw": _ALAW, "g711_ulaw": _ULAW}
@@ -38,21 +43,11 @@ _NAMES = {
     0x0161: "Windows Media Audio",
     0xF1AC: "FLAC",
 }
-# The second half of a WAVE_EXTENSIBLE subformat that stands for an ordinary tag in its first two bytes.
+# Where an extensible format has its real tag, and what follows that in a subformat that stands for a tag.
+_SUBFORMAT = slice(24, 40)
 _TAG_GUID = bytes.fromhex("000000001000800000aa00389b71")
-_RIFF_IDS = (b"RIFF", b"RF64", b"BW64")
-_UNKNOWN_SIZE = 0xFFFFFFFF
-_LARGEST = 0xFFFFFFFF
-_PREFIX = 12
-_SKIP = 1 << 16
-_BITS = (8, 16, 24, 32)
 _MOST_CHANNELS = 2
-
-
-class Reader(Protocol):
-    """What audio is read from: a binary file, a pipe."""
-
-    def read(self, size: int, /) -> bytes | None: ...
+_MOST_BYTES = 4
 
 
 @frozen(kw_only=True)
@@ -71,7 +66,7 @@ class WavHeader:
 
     @property
     def format(self) -> AudioFormat:
-        """The format that the audio can be had in without loss of anything but bits and channels."""
+        """The format that `decode` returns: PCM16 at the file's rate, or G.711 if it is just that."""
         law = self.frames.law
         if law is not None and self.frames.channels == 1 and self.rate == AudioFormat(law).rate:
             return AudioFormat(law)
@@ -84,7 +79,7 @@ class WavHeader:
     def pieces(self, source: Reader, seconds: float) -> Iterator[bytes]:
         """Yield the audio in `format`, about `seconds` at a time, from a reader that is at its beginning.
 
-        A file cut short ends early; a last frame that is not whole is left out, for nobody can tell what it was.
+        A file cut short ends early. A last frame that is not whole is left out: nobody can tell what it was.
         """
         size = self.frames.size
         step = max(round(seconds * self.rate), 1) * size
@@ -101,35 +96,6 @@ class WavHeader:
                 left -= wanted
 
 
-def is_wav(prefix: bytes) -> bool:
-    """Tell whether data that begins with these (at least 12) bytes is a WAV file."""
-    return prefix[:4] in (*_RIFF_IDS, b"RIFX") and prefix[8:_PREFIX] == b"WAVE"
-
-
-def read_exactly(source: Reader, size: int) -> bytes:
-    """Read `size` bytes, or what there is before the end. A raw file or pipe may give less at once.
-
-    Raises:
-        LocalProtocolError: the file gives text, or is not blocking.
-    """
-    parts = []
-    while size > 0:
-        part = source.read(size)
-        if not isinstance(part, (bytes, bytearray, memoryview)):
-            what = (
-                "has no data yet: open it blocking"
-                if part is None
-                else f"gives {type(part).__name__}: open it in binary mode"
-            )
-            msg = f"the audio file {what}"
-            raise LocalProtocolError(msg)
-        if not part:
-            break
-        parts.append(bytes(part))
-        size -= len(part)
-    return b"".join(parts)
-
-
 def read_header(source: Reader, what: str, prefix: bytes | None = None) -> WavHeader:
     """Read a WAV file up to the first byte of its audio.
 
@@ -141,100 +107,63 @@ def read_header(source: Reader, what: str, prefix: bytes | None = None) -> WavHe
     Raises:
         ConfigurationError: it is no WAV file, or its encoding is none that can be read; the message names it.
     """
-    prefix = read_exactly(source, _PREFIX) if prefix is None else prefix
+    prefix = read_exactly(source, PREFIX) if prefix is None else prefix
+    refuse_other_files(prefix, what)
     if not is_wav(prefix):
-        raise ConfigurationError(
-            f"{what} is not a WAV file: it begins with {prefix!r}" if prefix else f"{what} is empty"
-        )
-    if prefix[:4] == b"RIFX":
-        msg = f"{what} is a big-endian WAV file (RIFX), which is not supported"
+        msg = f"{what} is {f'not a WAV file: it begins with {prefix!r}' if prefix else 'empty'}"
         raise ConfigurationError(msg)
-    riff_end = 8 + int.from_bytes(prefix[4:8], "little")
-    at = _PREFIX
-    fmt, long_size = None, None
-    while True:
-        head = read_exactly(source, _CHUNK.size)
-        if len(head) < _CHUNK.size:
-            msg = f"{what} is a WAV file without {'audio' if fmt else 'a format'}"
-            raise ConfigurationError(msg)
-        name, size = _CHUNK.unpack(head)
-        at += _CHUNK.size
-        if name == b"data":
-            break
-        body = _body(source, size, keep=name in (b"fmt ", b"ds64"))
-        at += size + size % 2
-        if name == b"fmt ":
-            fmt = body
-        elif name == b"ds64" and len(body) >= 16:  # noqa: PLR2004  (two sizes of eight bytes: RIFF's, data's)
-            long_size = int.from_bytes(body[8:16], "little")
-    if fmt is None:
-        msg = f"{what} is a WAV file whose audio comes before its format"
-        raise ConfigurationError(msg)
-    rate, frames = _parse_format(fmt, what)
-    # A size of 0 is true of an empty file, and what a writer left that never came back to fill it in.
-    endless = size == _UNKNOWN_SIZE or (size == 0 and (riff_end in (8, 8 + _UNKNOWN_SIZE) or at >= riff_end))
-    length = long_size if long_size and size == _UNKNOWN_SIZE else None if endless else size
+    fmt, length = find_audio(source, prefix, what)
+    try:
+        rate, frames = _parse_format(fmt)
+    except ConfigurationError as error:
+        msg = f"{what} has {error}. {WHAT_CAN_BE_READ}"
+        raise ConfigurationError(msg) from None
     return WavHeader(rate=rate, frames=frames, length=None if length is None else length // frames.size * frames.size)
 
 
-def _body(source: Reader, size: int, *, keep: bool) -> bytes:
-    """Read past a chunk and the byte that evens it out; return it, if it is to be kept."""
-    if keep:
-        return read_exactly(source, size + size % 2)[:size]
-    left = size + size % 2
-    while left > 0 and read_exactly(source, min(left, _SKIP)):
-        left -= _SKIP
-    return b""
+def _parse_format(fmt: bytes) -> tuple[int, Frames]:
+    """Return the rate and the layout that the body of a format chunk describes.
 
-
-def _parse_format(fmt: bytes, what: str) -> tuple[int, Frames]:
-    """Return the rate and the layout that a "fmt " chunk describes."""
+    Raises:
+        ConfigurationError: it is of a kind that cannot be read; the message says what the file has.
+    """
     if len(fmt) < _FMT.size:
-        msg = f"{what} is a WAV file with a broken format: {fmt!r}"
+        msg = f"a broken format, {fmt!r}"
         raise ConfigurationError(msg)
-    tag, channels, rate, _, _, bits = _FMT.unpack_from(fmt)
+    tag, channels, rate, _, frame_size, bits = _FMT.unpack_from(fmt)
     if tag == _EXTENSIBLE:
-        subformat = fmt[24:40]
+        subformat = fmt[_SUBFORMAT]
         if subformat[2:] != _TAG_GUID:
-            msg = f"{what} has audio of the encoding {subformat.hex() or 'unknown'} (WAVE_EXTENSIBLE); {_CAN}"
+            msg = f"audio of an unknown encoding (WAVE_FORMAT_EXTENSIBLE, {subformat.hex() or 'without a subformat'})"
             raise ConfigurationError(msg)
         tag = int.from_bytes(subformat[:2], "little")
     if tag != _PCM and tag not in _LAWS:
-        msg = f"{what} has audio of the encoding {_NAMES.get(tag, 'unknown')} (WAV tag 0x{tag:04X}); {_CAN}"
-        raise ConfigurationError(msg)
-    # Samples that fill their bytes only in part are at the top of them.
-    bits = -(-bits // 8) * 8
-    if bits not in (_BITS if tag == _PCM else _BITS[:1]):
-        msg = f"{what} has samples of {bits} bits; {_CAN}"
+        msg = f"audio of the encoding {_NAMES.get(tag, 'unknown')} (WAV format tag 0x{tag:04X})"
         raise ConfigurationError(msg)
     if not 0 < channels <= _MOST_CHANNELS:
-        msg = f"{what} has {channels} channels; mono and stereo can be read"
+        msg = f"{channels} channels, where only mono and stereo are understood"
         raise ConfigurationError(msg)
     if not rate:
-        msg = f"{what} has a rate of 0"
+        msg = "a rate of 0 samples a second"
         raise ConfigurationError(msg)
-    return rate, Frames(channels=channels, width=bits // 8, law=_LAWS.get(tag))
+    # Samples that fill their bytes only in part are at the top of them; the size of a frame tells how many those are.
+    width = max(-(-bits // 8), frame_size // channels)
+    if not 0 < bits <= 8 * width or width > (_MOST_BYTES if tag == _PCM else 1):
+        msg = f"samples of {bits} bits in {width} bytes"
+        raise ConfigurationError(msg)
+    return rate, Frames(channels=channels, width=width, law=_LAWS.get(tag))
 
 
-_CAN = "PCM of 8, 16, 24 and 32 bits, and G.711, can be read; convert it, with ffmpeg -i IN -c:a pcm_s16le OUT.wav"
-
-
-def header_of(audio_format: AudioFormat, length: int) -> bytes:
-    """Return what comes before `length` bytes of audio in a WAV file.
+def wav_of(data: bytes, audio_format: AudioFormat) -> bytes:
+    """Return a WAV file of whole samples.
 
     Raises:
-        ConfigurationError: more than a WAV file can hold (4 GiB).
+        ConfigurationError: they are more than it can hold (4 GiB).
     """
     width, rate = audio_format.sample_width, audio_format.rate
     tag = _TAGS[audio_format.encoding]
     fmt = _FMT.pack(tag, 1, rate, rate * width, width, 8 * width)
-    fact = b""
-    if tag != _PCM:  # all others carry the length of an extension, here none, and how many samples there are
-        fmt += b"\0\0"
-        fact = _CHUNK.pack(b"fact", 4) + struct.pack("<I", length // width)
-    parts = _CHUNK.pack(b"fmt ", len(fmt)) + fmt + fact
-    total = 4 + len(parts) + _CHUNK.size + length + length % 2
-    if total > _LARGEST:
-        msg = f"{length} bytes of audio are more than a WAV file can hold"
-        raise ConfigurationError(msg)
-    return _CHUNK.pack(b"RIFF", total) + b"WAVE" + parts + _CHUNK.pack(b"data", length)
+    if tag == _PCM:
+        return riff_of(fmt, data)
+    # All other encodings carry the length of an extension, here none, and the number of samples.
+    return riff_of(fmt + b"\0\0", data, samples=len(data))

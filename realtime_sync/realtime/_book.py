@@ -3,104 +3,49 @@
 A turn of ours is sent as an item and a `response.create` that carries a token in its metadata; the
 `response.created` that echoes the token tells its response id, and everything with that id is the turn's. A peer
 that echoes no metadata is matched by order. Until then, what can be nobody else's belongs to the turn: events
-about our item, errors that name our events.
+about our item, errors that name our events. The response that voice detection starts belongs to the turn that is
+speaking (see `_input_book`).
 """
 
 from __future__ import annotations
 
-import enum
-import secrets
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from threading import Lock
 from typing import Any
 
 from attrs import define, field
 
-from realtime_sync.errors import SlowConsumer
+from realtime_sync.errors import ClosedError, ConnectionClosed, SlowConsumer
+from realtime_sync.realtime._events import (
+    field_of,
+    item_id_of,
+    mapping_of,
+    metadata_of,
+    refused_event_id,
+    response_id_of,
+    token_in,
+)
+from realtime_sync.realtime._input_book import INPUT_EVENTS, InputBook, transcript_ended
 from realtime_sync.realtime._rules import ACTIVE_RESPONSE, HARMLESS_CODES, TOKEN_KEY, error_code
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
-from realtime_sync.realtime._turn import TEXT_DELTAS, Timings
-from realtime_sync.session import DISCARD, Deadline, EventQueue, error_fields
+from realtime_sync.realtime._spoken import SpokenAudio
+from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
+from realtime_sync.session import DISCARD, DROP, Deadline, EventQueue
 from realtime_sync.types import UnknownEvent
 
-__all__ = ["REFUSED", "Phase", "TurnBook", "TurnState"]
+__all__ = ["TurnBook"]
 
 MAX_ROUTES = 1024
+MAX_SILENCED = 64
 ABANDONED_SLOT_SECONDS = 10.0
 CREATE_SECONDS = 60.0
 VAD_SECONDS = 3.0
 SUSPECT_SECONDS = 10.0
 """How long a create may stay unanswered after an error that named no event, before that counts as its answer."""
-
-
-class Phase(enum.Enum):
-    """Where a turn is."""
-
-    WAITING = "waiting for the conversation to be free"
-    SENT = "sent, not yet answered"
-    RUNNING = "its response runs"
-    REFUSED = "another response was active; to be sent again"
-    OVER = "ended, failed or abandoned before it began"
-
-
-class _Refused:
-    """The type of `REFUSED`."""
-
-    type = "refused"
-
-
-REFUSED = _Refused()
-"""Put into a turn's queue to tell its consumer to send the create again."""
-
-
-@define(eq=False, kw_only=True)
-class TurnState:
-    """One turn, from the call to its terminal event. The session's lock guards every field but the first four."""
-
-    queue: EventQueue
-    deadline: Deadline
-    out_of_band: bool = False
-    token: str = field(factory=lambda: secrets.token_hex(8))
-    phase: Phase = Phase.WAITING
-    create_event_id: str | None = None
-    response_id: str | None = None
-    error: Any = None
-    """The error event that failed the turn."""
-    suspect: Any = None
-    """The first error event that named nothing and came while the create was unanswered: it may be the answer."""
-    suspected_at: float = 0.0
-    cancel_when_created: bool = False
-    abandoned_at: float | None = None
-    item_ids: set[str] = field(factory=set)
-    event_ids: set[str] = field(factory=set)
-    started_at: float | None = None
-    first_event_at: float | None = None
-    first_token_at: float | None = None
-    done_at: float | None = None
-
-    @property
-    def abandoned(self) -> bool:
-        return self.abandoned_at is not None
-
-    def timings(self) -> Timings:
-        """Return the arrival times relative to the start."""
-        start = self.started_at
-
-        def since(moment: float | None) -> float | None:
-            return None if moment is None or start is None else moment - start
-
-        return Timings(
-            first_event=since(self.first_event_at), first_token=since(self.first_token_at), done=since(self.done_at)
-        )
-
-    def note_arrival(self, kind: str) -> None:
-        """Keep the time of the first event and of the first text."""
-        if self.first_event_at is None:
-            self.first_event_at = time.monotonic()
-        if self.first_token_at is None and kind in TEXT_DELTAS:
-            self.first_token_at = time.monotonic()
 
 
 @define(eq=False)
@@ -128,6 +73,8 @@ class TurnBook:
     _new_queue: Callable[[], EventQueue]
     _close_queue: Callable[[EventQueue], None]
     slot: ResponseSlot = field(init=False)
+    input: InputBook = field(init=False)
+    spoken: SpokenAudio = field(init=False, factory=SpokenAudio)
     echoes: bool = field(init=False, default=False)
     """The peer has echoed a token of ours, so a response without one is not ours."""
     _vad_until: float = field(init=False, default=0.0)
@@ -138,14 +85,19 @@ class TurnBook:
     _by_response: dict[str, TurnState] = field(init=False, factory=dict)
     _by_item: dict[str, TurnState] = field(init=False, factory=dict)
     _by_event: dict[str, TurnState] = field(init=False, factory=dict)
+    _by_token: dict[str, TurnState] = field(init=False, factory=dict)
+    """Turns that are spoken: their many appends carry the token in the event id."""
+    _silenced: deque[str] = field(init=False, factory=lambda: deque(maxlen=MAX_SILENCED))
+    """The ids of interrupted responses: what still comes of them reaches nobody."""
 
     def __attrs_post_init__(self) -> None:
-        """Make the slot under the same lock."""
+        """Make the slots under the same lock."""
         self.slot = ResponseSlot(self._lock)
+        self.input = InputBook(self._lock)
 
     @property
     def has_open(self) -> bool:
-        return any(not turn.abandoned for turn in self._all())
+        return any(not turn.abandoned and turn.phase is not Phase.OVER for turn in self._all())
 
     @property
     def vad_starting(self) -> bool:
@@ -163,7 +115,7 @@ class TurnBook:
     @property
     def has_routes(self) -> bool:
         """Whether any turn, abandoned ones included, may own an event."""
-        return bool(self._by_response or self._by_item)
+        return bool(self._by_response or self._by_item or self._silenced or self.input.speaker)
 
     @property
     def active_response_id(self) -> str | None:
@@ -177,18 +129,21 @@ class TurnBook:
         """Note an item or a create that takes its place in the outgoing order."""
         event_id = data["event_id"]
         if data["type"] == "response.create":
-            response = _mapping(data.get("response"))
-            token = _mapping(response.get("metadata")).get(TOKEN_KEY)
+            response = mapping_of(data.get("response"))
+            token = mapping_of(response.get("metadata")).get(TOKEN_KEY)
             self._creates.append(_Create(event_id, turn, token, response.get("conversation") == "none"))
             if turn is not None:
                 turn.phase = Phase.SENT
                 turn.create_event_id = event_id
-        elif turn is not None:
-            self._by_item[data["item"]["id"]] = turn
-            turn.item_ids.add(data["item"]["id"])
+        elif data["type"] == "input_audio_buffer.commit":
+            self.input.sent_commit(event_id, turn)
+        elif data["type"] == "conversation.item.create" and turn is not None:
+            self._adopt(turn, data["item"]["id"])
         if turn is not None:
             if turn.started_at is None:
                 turn.started_at = time.monotonic()
+            if data["type"] == "input_audio_buffer.append":
+                return  # Too many to note each: see `_by_token`.
             self._by_event[event_id] = turn
             turn.event_ids.add(event_id)
 
@@ -203,28 +158,45 @@ class TurnBook:
             return self._done(event)
         elif kind == "error":
             return self._refused(event)
-        elif not self.has_routes:
-            return None
+        elif kind in INPUT_EVENTS:
+            turn = self._input_event(event, kind)
         else:
-            turn = self._turn_of(event, kind)
-        if turn is None:
-            return None
-        turn.note_arrival(kind)
-        return DISCARD if turn.abandoned else turn.queue
+            if kind == AUDIO_DELTA and not isinstance(event, UnknownEvent):
+                self.spoken.arrived(event)
+            if self._silenced and kind.endswith(".delta") and field_of(event, "response_id") in self._silenced:
+                return DROP
+            turn = self._turn_of(event, kind) if self.has_routes else None
+        return self._queue_of(turn, event) if turn is not None else None
+
+    def _queue_of(self, turn: TurnState, event: Any) -> EventQueue | Any:
+        turn.note_arrival(event.type)
+        if turn.abandoned:
+            return DISCARD
+        if turn.transcripts_due and transcript_ended(turn, event, item_id_of(event)) and turn.phase is Phase.OVER:
+            turn.queue.put_locked((0, event, 0))
+            self.leave(turn)
+            return DISCARD  # It is in the turn's queue already, before the end of that queue.
+        return turn.queue
+
+    def _input_event(self, event: Any, kind: str) -> TurnState | None:
+        turn = self.input.owner(kind, field_of(event, "item_id"))
+        if turn is not None:
+            self._adopt(turn, field_of(event, "item_id"))
+        return turn
 
     def _turn_of(self, event: Any, kind: str) -> TurnState | None:
-        response_id = _field(event, "response_id")
+        response_id = field_of(event, "response_id")
         if response_id is not None:
             turn = self._by_response.get(response_id)
             if turn is not None and kind == "response.output_item.added":
-                self._adopt(turn, _item_id(event))
+                self._adopt(turn, item_id_of(event))
             return turn
         if kind.startswith("conversation.item."):
             return self._turn_of_item(event)
         return None
 
     def _turn_of_item(self, event: Any) -> TurnState | None:
-        item_id = _item_id(event)
+        item_id = item_id_of(event)
         turn = self._by_item.get(item_id) if item_id is not None else None
         if turn is None and getattr(getattr(event, "item", None), "status", None) == "in_progress":
             # The order of conversation.item.added and response.output_item.added is not promised; an item in
@@ -253,30 +225,42 @@ class TurnBook:
             if not create.out_of_band:
                 self.slot.occupy_locked(response_id)
             return self._start_unasked(response_id, occupy=False)
+        self._begin(turn, response_id)
+        return turn
+
+    def _begin(self, turn: TurnState, response_id: str) -> None:
+        """Note that a response is a turn's."""
         turn.phase = Phase.RUNNING
         turn.response_id = response_id
+        turn.unanswered_speech = False
         self._route(response_id, turn)
-        if turn.abandoned or turn.cancel_when_created:
+        if turn.abandoned or turn.cancel_asked:
             self._submit({"type": "response.cancel", "response_id": response_id})
-        return turn
 
     def _start_unasked(self, response_id: str, *, occupy: bool = True) -> TurnState | None:
         """Note a response that none of our calls asked for, and open a turn for it if somebody listens."""
         if occupy:
             self._vad_until = 0.0
             self.slot.occupy_locked(response_id)
+            speaking = self.input.expects_response()
+            if speaking is not None:
+                self._begin(speaking, response_id)
+                return speaking
         if not self.listeners:
             return None
         turn = TurnState(queue=self._new_queue(), deadline=Deadline(None), phase=Phase.RUNNING)
         turn.response_id = response_id
         turn.started_at = time.monotonic()
         self._route(response_id, turn)
+        if occupy:
+            self._adopt(turn, self.input.newest_item_id)  # What it answers; its transcript may come any time now.
+            self.input.newest_item_id = None
         self.listeners[0](turn)
         return turn
 
     def _claim(self, event: Any) -> _Create | None:
         """Find the create that a response.created answers, and take it out of the line."""
-        metadata = _metadata(event)
+        metadata = metadata_of(event)
         token = metadata.get(TOKEN_KEY)
         if token is not None:
             create = next((each for each in self._creates if each.token == token), None)
@@ -295,16 +279,24 @@ class TurnBook:
         response_id = response_id_of(event)
         turn = self._by_response.pop(response_id, None) if response_id is not None else None
         self.slot.done_locked(response_id)
+        if response_id is not None and response_id in self._silenced:
+            self._silenced.remove(response_id)
         if turn is None:
             return None
         turn.note_arrival("response.done")
         turn.done_at = time.monotonic()
-        abandoned = turn.abandoned
-        self._finish(turn)
-        if abandoned:
+        if turn.abandoned:
+            self._finish(turn)
             return DISCARD
+        if turn.goes_on():
+            turn.phase, turn.response_id = Phase.SPEAKING, None
+            return turn.queue
         turn.queue.put_locked((0, event, 0))
-        turn.queue.end_locked(lambda: None)
+        if turn.transcripts_due:
+            self._let_go(turn)  # Only the transcript of what was asked is still to come.
+        else:
+            self._finish(turn)
+            turn.queue.end_locked(lambda: None)
         return DISCARD  # It is in the turn's queue already, before the end of that queue.
 
     def _refused(self, event: Any) -> EventQueue | Any | None:
@@ -314,7 +306,8 @@ class TurnBook:
         create = next((each for each in self._creates if each.event_id == event_id), None)
         if create is not None:
             self._creates.remove(create)
-        turn = self._by_event.pop(event_id, None)
+        self.input.refused(event_id)
+        turn = self._by_event.pop(event_id, None) or self._by_token.get(token_in(event_id))
         if turn is None:
             return None
         if event_id == turn.create_event_id:
@@ -372,8 +365,7 @@ class TurnBook:
         """Have the server end a turn; its events go on to its terminal event."""
         if turn.phase is Phase.RUNNING:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
-        elif turn.phase is not Phase.OVER:
-            turn.cancel_when_created = True
+        turn.cancel_asked = turn.phase is not Phase.OVER
 
     def abandon(self, turn: TurnState) -> None:
         """Let nobody see the rest of a turn: cancel it by id and discard what still comes."""
@@ -385,16 +377,48 @@ class TurnBook:
             turn.queue.end_locked(lambda: None)
         if turn.phase is Phase.RUNNING:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
+        elif turn.phase is Phase.SPEAKING:
+            if not turn.committed:
+                self._submit({"type": "input_audio_buffer.clear"})  # Or it would be part of the next turn.
+            if not (turn.awaits_detection and turn.heard):
+                self._finish(turn)  # Otherwise the answer may be on its way: it is cancelled when it comes.
         elif turn.phase in (Phase.WAITING, Phase.REFUSED):
             self._finish(turn)
 
-    def _finish(self, turn: TurnState) -> None:
+    def interrupt(self, response_id: str) -> None:
+        """Let nothing of a running response reach anybody any more but its end."""
+        turn = self._by_response.get(response_id)
+        if turn is not None:
+            turn.cancel_asked = True
+        if response_id not in self._silenced:
+            self._silenced.append(response_id)
+
+    def leave(self, turn: TurnState) -> None:
+        """End a turn whose response is over, whether or not the transcript of its input has come."""
+        turn.transcripts_due.clear()
+        self._finish(turn)
+        turn.queue.end_locked(lambda: None)
+
+    def speaks(self, turn: TurnState) -> None:
+        """Note that a turn begins to send audio."""
+        turn.phase = Phase.SPEAKING
+        self._by_token[turn.token] = turn
+        if turn.detected:
+            self.input.listens_locked(turn)
+
+    def _let_go(self, turn: TurnState) -> None:
+        """Let the next turn begin."""
         turn.phase = Phase.OVER
+        self.input.release_locked(turn)
+        self.slot.release_locked(turn)
+
+    def _finish(self, turn: TurnState) -> None:
+        self._let_go(turn)
         for item_id in turn.item_ids:
             self._by_item.pop(item_id, None)
         for event_id in turn.event_ids:
             self._by_event.pop(event_id, None)
-        self.slot.release_locked(turn)
+        self._by_token.pop(turn.token, None)
         self._close_queue(turn.queue)
 
     def tick(self) -> None:
@@ -405,6 +429,13 @@ class TurnBook:
             if create.turn is not None:
                 self._finish(create.turn)
         self._judge_suspects(now)
+        speaker = self.input.speaker
+        if (
+            speaker is not None
+            and speaker.phase is Phase.SPEAKING
+            and now - (speaker.abandoned_at or now) > VAD_SECONDS
+        ):
+            self._finish(speaker)  # It was left, and what was heard of it was not answered.
         holder = self.slot.holder
         left = holder.abandoned_at if isinstance(holder, TurnState) else None
         if left is not None and now - left > ABANDONED_SLOT_SECONDS:
@@ -428,6 +459,35 @@ class TurnBook:
     def _is_orphan(create: _Create) -> bool:
         return create.turn is None or create.turn.abandoned
 
+    @staticmethod
+    def is_over(claim: object) -> bool:
+        """Tell whether a claim is that of a turn that ended."""
+        return isinstance(claim, TurnState) and claim.phase is Phase.OVER
+
+    def lost(self, unwritten: AbstractSet[str], error: ConnectionClosed) -> None:
+        """Fail every turn of which the server may have seen something; the others are sent on the next connection."""
+        for turn in self._all():
+            self._by_token.pop(turn.token, None)
+            if turn.phase in (Phase.WAITING, Phase.REFUSED):
+                continue
+            if turn.phase is Phase.SENT and turn.event_ids <= unwritten:
+                turn.phase, turn.create_event_id, turn.started_at = Phase.WAITING, None, None
+                turn.event_ids.clear()
+                turn.item_ids.clear()
+                continue
+            was_over, turn.phase = turn.phase is Phase.OVER, Phase.OVER
+            turn.queue.end_locked((lambda: None) if was_over else functools.partial(ClosedError, **_details(error)))
+            self._close_queue(turn.queue)
+            self.slot.release_locked(turn)
+        self._creates.clear()
+        self._silenced.clear()
+        for each in (self._by_response, self._by_item, self._by_event):
+            each.clear()
+        self._vad_until = 0.0
+        self.spoken = SpokenAudio()
+        self.slot.done_locked(None)
+        self.input.lost_locked()
+
     def end(self) -> None:
         """Let every open turn go: the connection is over, and the session ends their queues."""
         for turn in self._all():
@@ -436,10 +496,14 @@ class TurnBook:
         self._by_response.clear()
         self._by_item.clear()
         self._by_event.clear()
+        self._by_token.clear()
+        self._silenced.clear()
         self.slot.end_locked()
+        self.input.end_locked()
 
     def _all(self) -> set[TurnState]:
-        return {*self._by_response.values(), *self._by_event.values(), *self._by_item.values()}
+        maps = (self._by_response, self._by_event, self._by_item, self._by_token)
+        return {turn for each in maps for turn in each.values()}
 
     def _route(self, response_id: str, turn: TurnState) -> None:
         if len(self._by_response) >= MAX_ROUTES:
@@ -450,39 +514,11 @@ class TurnBook:
         self._by_response[response_id] = turn
 
 
-def response_id_of(event: Any) -> str | None:
-    """Return the id in the `response` object of an event, also of one that did not fit its class."""
-    if isinstance(event, UnknownEvent):
-        response = event.raw.get("response")
-        found = response.get("id") if isinstance(response, Mapping) else None
-        return found if isinstance(found, str) else None
-    found = getattr(getattr(event, "response", None), "id", None)
-    return found if isinstance(found, str) else None
-
-
-def refused_event_id(event: Any) -> str | None:
-    """Return the id of the client event that an error event names."""
-    found = error_fields(event).get("event_id")
-    return found if isinstance(found, str) else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """Return a mapping as it is, and an empty one for anything else: what users and peers send may be nonsense."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def _metadata(event: Any) -> Mapping[str, Any]:
-    """Return the metadata of an event's response, also of one that did not fit its class."""
-    if isinstance(event, UnknownEvent):
-        return _mapping(_mapping(event.raw.get("response")).get("metadata"))
-    return _mapping(getattr(getattr(event, "response", None), "metadata", None))
-
-
-def _field(event: Any, name: str) -> str | None:
-    found = event.raw.get(name) if isinstance(event, UnknownEvent) else getattr(event, name, None)
-    return found if isinstance(found, str) else None
-
-
-def _item_id(event: Any) -> str | None:
-    found = getattr(getattr(event, "item", None), "id", None) or _field(event, "item_id")
-    return found if isinstance(found, str) else None
+def _details(error: ConnectionClosed) -> dict[str, Any]:
+    return {
+        "message": error.message,
+        "code": error.code,
+        "reason": error.reason,
+        "closed_by": error.closed_by,
+        "server_error": error.server_error,
+    }

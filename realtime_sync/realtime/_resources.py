@@ -28,7 +28,6 @@ __all__ = [
     "ResponseResource",
     "SessionResource",
     "new_item_id",
-    "user_item",
 ]
 
 MAX_APPEND_BYTES = 15 * 2**20
@@ -52,15 +51,16 @@ class _Resource:
         timeout: float | None | NotGiven = NOT_GIVEN,
     ) -> Any:
         given = {name: value for name, value in fields.items() if value is not NOT_GIVEN}
-        event = {"type": kind, **given, **(extra_body or {})}
+        event = {"type": kind, **given}
         if event_id is not None:
             event["event_id"] = event_id
         if wait:
-            return self._session.request(event, REQUEST_TIMEOUT if isinstance(timeout, NotGiven) else timeout)
+            seconds = REQUEST_TIMEOUT if isinstance(timeout, NotGiven) else timeout
+            return self._session.request(event, seconds, extra_body=extra_body)
         if not isinstance(timeout, NotGiven):
             msg = f"timeout is for wait=True; {kind} without it does not wait"
             raise LocalProtocolError(msg)
-        return self._session.send(event)
+        return self._session.send(event, extra_body=extra_body)
 
 
 class SessionResource(_Resource):
@@ -284,20 +284,6 @@ class ResponseResource(_Resource):
 def new_item_id() -> str:
     """Return an id of our own for an item, so that its acknowledgement can be told by it."""
     return f"item_{secrets.token_hex(10)}"
-
-
-def user_item(text: str) -> dict[str, Any]:
-    """Return the event that adds a user's text message to the conversation."""
-    if not isinstance(text, str):
-        msg = f"text must be a string; got {type(text).__name__}"
-        raise LocalProtocolError(msg)
-    message = {
-        "id": new_item_id(),
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": text}],
-    }
-    return {"type": "conversation.item.create", "item": message}
 
 
 def _audio_pieces(audio: bytes | bytearray | memoryview | str) -> Iterator[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from realtime_sync.audio import AudioSource
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.realtime._api import RealtimeApi
+from realtime_sync.realtime._content import turn_input
+from realtime_sync.realtime._interruption import Interruption, interrupt
 from realtime_sync.realtime._resources import (
     ConversationResource,
     InputAudioBufferResource,
@@ -14,17 +17,19 @@ from realtime_sync.realtime._resources import (
     ResponseResource,
     SessionResource,
     new_item_id,
-    user_item,
 )
-from realtime_sync.realtime._settings import fields_of
 from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_token
 from realtime_sync.realtime._turn import Turn
-from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Session
+from realtime_sync.realtime._wait_for import WaitsByName
+from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, body_of
+
+if TYPE_CHECKING:
+    from realtime_sync.types.realtime import ClientEvent
 
 __all__ = ["RealtimeSession"]
 
 
-class RealtimeSession(Session):
+class RealtimeSession(WaitsByName):
     """One open Realtime session; made by ``client.realtime.connect(…)``.
 
     Attributes:
@@ -63,10 +68,16 @@ class RealtimeSession(Session):
         """response.create and cancel."""
         return ResponseResource(self)
 
-    def request(self, event: Any, timeout: float | None = REQUEST_TIMEOUT) -> Any:
+    def request(
+        self,
+        event: ClientEvent | Mapping[str, Any],
+        timeout: float | None = REQUEST_TIMEOUT,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Any:
         """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
         self._core.check()
-        data = self._core.complete(event)
+        data = self._core.complete(body_of(self._api.registry, event, extra_body))
         if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
             data["item"] = {**item, "id": item.get("id") or new_item_id()}
         elif data["type"] == "response.create":
@@ -82,31 +93,58 @@ class RealtimeSession(Session):
         return self._core.request(data, Deadline(timeout))
 
     def stream(
-        self, text: str | None = None, *, response: Any = None, timeout: float | None | NotGiven = NOT_GIVEN
+        self,
+        text: str | None = None,
+        audio: AudioSource | None = None,
+        *,
+        images: Iterable[Any] = (),
+        response: Any = None,
+        pace: float | None = None,
+        timeout: float | None | NotGiven = NOT_GIVEN,
     ) -> TurnStream:
         """Send a turn and return its stream, as soon as it is sent.
 
         Waits while another response of this conversation is active. With ``response={"conversation": "none"}`` the
-        turn runs beside the conversation: `text` becomes (part of) its own input and no item is added.
+        turn runs beside the conversation: what is given becomes (part of) its own input and no item is added. Without
+        any input a response is created to what is there.
+
+        How audio becomes a turn is the session's `turn_detection`. Null: the audio is committed, then the response
+        created. With detection, silence follows the audio, and the turn is the response that the server starts by
+        itself; with its `create_response` off, the response is created when the server has found the turn. Speech in
+        several parts is one turn, up to the last response.
 
         Args:
-            text: the user's message. None: only create a response to what is there.
+            text: the user's message.
+            audio: what the user says: a path of a WAV file, its bytes, raw bytes in the session's format, a binary
+                file, a `realtime_sync.audio.Recording`, or an iterator of raw pieces for live input. Live input, and
+                audio with a `pace`, is sent while the stream is consumed.
+            images: URLs, `pathlib.Path`s, the bytes of PNG or JPEG files, or content parts.
             response: settings for this response alone: a class or a dict.
-            timeout: seconds for the whole turn, waiting and consuming included. None: no limit; left out: the
+            pace: seconds of audio sent a second, 1.0 for real time. None: as fast as it goes.
+            timeout: seconds for the whole turn, waiting, speaking and consuming included. None: no limit; left out: the
                 client's `timeout`.
 
         Raises:
             RequestTimeout: the conversation did not become free in time; nothing was sent.
+            ConfigurationError: the audio cannot be read.
             SendTimeout, ConnectionClosed, LocalProtocolError: as `send`.
         """
         self._core.check()
-        item = user_item(text) if text is not None else None
-        settings = fields_of(response, "response") if response is not None else {}
+        with self._core.lock:
+            session = self._api.effective
+        content = turn_input(session, text, audio, images=images, response=response, pace=pace)
         seconds = self._turn_timeout if isinstance(timeout, NotGiven) else timeout
-        return start_turn(self._core, self._api, item, settings, seconds)
+        return start_turn(self._core, self._api, content, seconds)
 
     def ask(
-        self, text: str | None = None, *, response: Any = None, timeout: float | None | NotGiven = NOT_GIVEN
+        self,
+        text: str | None = None,
+        audio: AudioSource | None = None,
+        *,
+        images: Iterable[Any] = (),
+        response: Any = None,
+        pace: float | None = None,
+        timeout: float | None | NotGiven = NOT_GIVEN,
     ) -> Turn:
         """Send a turn and return all of it once it has ended. Arguments as in `stream`.
 
@@ -114,12 +152,33 @@ class RealtimeSession(Session):
 
         Raises:
             ResponseFailed: the response ended with status "failed".
-            ServerError: the server refused the item or the request.
-            RequestTimeout: the turn did not end in time; its response is cancelled. `partial` has what arrived.
+            ServerError: the server refused the item, the audio or the request.
+            RequestTimeout: the turn did not end in time, or the server found no speech in the audio; its response is
+                cancelled. `partial` has what arrived.
             TurnInterrupted: the connection ended first. `partial` has what arrived.
         """
-        with self.stream(text, response=response, timeout=timeout) as stream:
+        with self.stream(text, audio, images=images, response=response, pace=pace, timeout=timeout) as stream:
             return stream.turn()
+
+    def interrupt(self, played_ms: int | None = None, item_id: str | None = None) -> Interruption:
+        """Stop the assistant: it was interrupted, or shall be quiet.
+
+        Cancels the active response, if there is one; what still comes of it, and audio of it that waits in any queue,
+        reaches nobody, and iterators of its turn end with its response.done. With `played_ms`, the conversation forgets
+        what the user did not hear. On a call the server's own audio buffer is cleared too. Sends and returns without
+        waiting; any thread, best an urgent callback.
+
+        Args:
+            played_ms: how much of the audio the user heard, in milliseconds (see `realtime_sync.audio.Playback`); more
+                than has arrived counts as all of it, 0 removes the item. None: the item stays as it is.
+            item_id: the item that was being heard. None: the newest with audio.
+
+        Raises:
+            LocalProtocolError: `played_ms` is negative, or `item_id` has no audio that this session knows of.
+            SendTimeout, ConnectionClosed: as `send`.
+        """
+        self._core.check()
+        return interrupt(self._core, self._api, played_ms, item_id)
 
     def turns(self, timeout: float | None = None) -> Turns:
         """Iterate over the responses that no `ask` or `stream` asked for (voice activity, `response.create` by hand).

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from realtime_sync.audio import AudioFormat
 from realtime_sync.errors import (
     ConnectionClosed,
     LocalProtocolError,
-    RealtimeSyncError,
     ReceiveTimeout,
     RequestTimeout,
     ResponseFailed,
-    SendTimeout,
     TurnInterrupted,
 )
 from realtime_sync.realtime._api import RealtimeApi
-from realtime_sync.realtime._book import REFUSED, Phase, TurnState
+from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
-from realtime_sync.realtime._slot import UNKNOWN_RESPONSE
+from realtime_sync.realtime._sending import OutOfTime, TurnSender
+from realtime_sync.realtime._settings import output_format
+from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
 from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, EventQueue, server_error
 from realtime_sync.types import UnknownEvent
@@ -26,23 +27,27 @@ from realtime_sync.types import UnknownEvent
 __all__ = ["TurnStream", "Turns", "start_turn", "with_token"]
 
 MAX_METADATA = 16
-RETRY_SECONDS = 1.0
 
 
 class TurnStream(ClosesOnExit):
-    """One running turn. Iterate over its events, or over `text()`; `turn()` blocks for the rest and gives the result.
+    """One running turn. Iterate over its events, or over `text()` or `audio()`; `turn()` gives the whole result.
+
+    Audio that takes its time to send (at a pace, or from an iterator) is sent while the turn is consumed.
 
     A context manager: leaving it early cancels the response, and nobody sees the rest. Dropped, it does the same.
 
     Threads: one consumer at a time; `cancel` and `close` from any.
     """
 
-    def __init__(self, core: Core, api: RealtimeApi, state: TurnState, create: dict[str, Any] | None) -> None:
+    def __init__(
+        self, core: Core, api: RealtimeApi, state: TurnState, sender: TurnSender | None, audio_format: AudioFormat
+    ) -> None:
         self._core = core
         self._api = api
         self._state = state
-        self._create = create
-        self._builder = TurnBuilder()
+        self._sender = sender
+        self._audio_format = audio_format
+        self._builder = TurnBuilder(audio_format)
 
     # -- consuming ----------------------------------------------------------------------------------------------
 
@@ -57,25 +62,67 @@ class TurnStream(ClosesOnExit):
             TurnInterrupted: the connection ended before the turn did.
         """
         self._core.check()
+        try:
+            return self._next()
+        except OutOfTime:
+            raise self._timed_out() from None
+        except ConnectionClosed as error:
+            if self._builder.final:
+                raise StopIteration from None  # Only the transcript of what was asked was still to come.
+            raise self._interrupted(error) from error.__cause__
+        except StopIteration:
+            raise
+        except Exception:
+            self.close()  # Something of the sender's, or of the user's own source of audio.
+            raise
+
+    def _next(self) -> Any:
+        """Return the next event, doing meanwhile what there is to send."""
+        sender, queue = self._sender, self._state.queue
         while True:
             try:
-                _, event, _ = self._state.queue.take(self._state.deadline)
+                event = queue.take(self._state.deadline if sender is None else sender.wait_until())[1]
             except Empty:
-                raise self._timed_out() from None
-            except ConnectionClosed as error:
-                raise self._interrupted(error) from error.__cause__
-            if event is REFUSED:
-                self._builder = TurnBuilder()  # What was collected was of the response that stood in the way.
-                self._send_again()
+                if sender is None:
+                    raise OutOfTime from None
+                sender.overdue()
+                continue
+            if event is REFUSED and sender is not None:
+                self._builder = TurnBuilder(self._audio_format)  # It was of the response that stood in the way.
+                sender.send_again()
                 continue
             self._builder.add(event)
+            if sender is not None:
+                sender.noticed(event.type)
             return event
+
+    def _begin(self) -> None:
+        if self._sender is not None:
+            try:
+                self._sender.begin()
+            except OutOfTime:
+                raise self._timed_out() from None
 
     def text(self) -> Iterator[str]:
         """Iterate over the pieces of text (and of transcripts, for audio) as they arrive."""
         for event in self:
             if event.type in TEXT_DELTAS and not isinstance(event, UnknownEvent):
                 yield event.delta
+
+    def audio(self) -> Iterator[bytes]:
+        """Iterate over the pieces of audio as they arrive, in `audio_format`.
+
+        Raises:
+            DecodeError: a piece is not base64; iterate again to go on.
+        """
+        for event in self:
+            if event.type == AUDIO_DELTA and not isinstance(event, UnknownEvent):
+                yield event.audio
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        """The format of the turn's audio."""
+        return self._audio_format
 
     def turn(self) -> Turn:
         """Wait for the end of the turn and return all of it, also what was iterated over before.
@@ -99,7 +146,8 @@ class TurnStream(ClosesOnExit):
         turn = self._partial()
         if turn.status == "failed":
             error = turn.error
-            what = getattr(error, "message", None) or getattr(error, "code", None) or "no reason was given"
+            told = (getattr(error, name, None) for name in ("message", "code", "type"))
+            what = next(filter(None, told), "no reason was given")
             msg = f"response {turn.id} failed: {what}"
             raise ResponseFailed(msg, response=turn.response, turn=turn)
         return turn
@@ -126,67 +174,6 @@ class TurnStream(ClosesOnExit):
             server_error=error.server_error,
         )
 
-    # -- sending ------------------------------------------------------------------------------------------------
-
-    def _begin(self, item: dict[str, Any] | None) -> None:
-        """Wait for the conversation to be free, then send the item and the create."""
-        state = self._state
-        try:
-            self._wait_for_vad()
-            self._take_slot(front=False)
-            if item is not None:
-                self._core.send(self._core.complete(item), deadline=state.deadline, claim=state)
-            if not state.abandoned:  # The item may have been refused already.
-                self._send_create()
-        except RealtimeSyncError as error:
-            safe = error.replay_safe and state.started_at is None
-            if isinstance(error, SendTimeout) and state.deadline.passed():
-                msg = "the turn could not be sent in time: the server takes no data"
-                raise RequestTimeout(msg, replay_safe=safe) from error
-            error.replay_safe = safe
-            raise
-
-    def _wait_for_vad(self) -> None:
-        """Hold back while voice detection may be starting a response that could not be told from ours."""
-        book, deadline = self._api.book, self._state.deadline
-        while not book.echoes and (pause := book.vad_pause()) and not deadline.passed() and not self._core.finished:
-            remaining = deadline.remaining()
-            book.slot.wait_response_done(Deadline(pause if remaining is None else min(pause, remaining)))
-
-    def _take_slot(self, *, front: bool) -> None:
-        state = self._state
-        if state.out_of_band and self._api.book.echoes:
-            return  # The token tells its events apart, so it need not wait.
-        token = object()
-        try:
-            self._core.flow.begin_wait(token)
-            if not self._api.book.slot.acquire(state, state.deadline, front=front):
-                raise self._timed_out()
-        finally:
-            self._core.flow.waits.discard(token)
-        if state.abandoned:
-            with self._core.lock:
-                self._api.book.slot.release_locked(state)
-            msg = "this stream was closed"
-            raise LocalProtocolError(msg)
-
-    def _send_create(self) -> None:
-        assert self._create is not None  # noqa: S101  (only turns of ours are sent)
-        data = self._core.complete({**self._create, "event_id": None})
-        self._core.send(data, deadline=self._state.deadline, claim=self._state)
-
-    def _send_again(self) -> None:
-        """Send the refused create again, after the next end of a response or a second."""
-        state = self._state
-        book = self._api.book
-        if book.slot.occupant == UNKNOWN_RESPONSE:
-            # The server knows of an active response that we do not.
-            remaining = state.deadline.remaining()
-            pause = RETRY_SECONDS if remaining is None else min(RETRY_SECONDS, remaining)
-            book.slot.wait_response_done(Deadline(pause))
-        self._take_slot(front=True)
-        self._send_create()
-
     # -- ending -------------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
@@ -210,22 +197,25 @@ class TurnStream(ClosesOnExit):
             self._core.post_locked(self._api.book.abandon, state)
 
 
-def start_turn(
-    core: Core, api: RealtimeApi, item: dict[str, Any] | None, response: dict[str, Any], timeout: float | None
-) -> TurnStream:
+def start_turn(core: Core, api: RealtimeApi, content: TurnInput, timeout: float | None) -> TurnStream:
     """Send a turn of ours and return its stream."""
-    out_of_band = response.get("conversation") == "none"
-    if item is not None and out_of_band:
-        # Nothing out of band may touch the conversation: the text is this response's own input.
-        response = {**response, "input": [*(response.get("input") or ()), item["item"]]}
-        item = None
-    state = TurnState(queue=core.new_queue(), deadline=Deadline(timeout), out_of_band=out_of_band)
+    deadline = Deadline(timeout)
+    item, response, audio = content.item, content.response, content.audio
+    state = TurnState(
+        queue=core.new_queue(),
+        deadline=deadline,
+        out_of_band=content.out_of_band,
+        detected=audio is not None and audio.settings.detects,
+        awaits_detection=audio is not None and audio.settings.detects and audio.settings.creates_response,
+        transcribes=audio is not None and audio.settings.transcribes,
+    )
     create: dict[str, Any] = {"type": "response.create", "response": with_token(response, state.token)}
-    stream = TurnStream(core, api, state, create)
+    sender = TurnSender(core, api, state, item=item, create=create, audio=audio)
+    stream = TurnStream(core, api, state, sender, content.output_format)
     try:
         with core.lock:
             core.open_queue_locked(state.queue)
-        stream._begin(item)  # noqa: SLF001  (same module)
+        stream._begin()  # noqa: SLF001  (same module)
     except BaseException:
         stream.close()
         raise
@@ -280,7 +270,7 @@ class Turns:
             if self._core.ended_quietly:
                 raise StopIteration from None
             raise
-        return TurnStream(self._core, self._api, state, None)
+        return TurnStream(self._core, self._api, state, None, output_format(self._api.effective, None))
 
     def close(self) -> None:
         """Stop: later responses go to the mailbox. Turns not taken yet are cancelled."""

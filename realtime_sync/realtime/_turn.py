@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import logging
+from pathlib import PurePath
+from typing import Any, BinaryIO
 
 from attrs import define, field, frozen
 
+from realtime_sync.audio import PCM16_24K, AudioFormat, Recording
+from realtime_sync.errors import DecodeError
+from realtime_sync.realtime._settings import part_of
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["Timings", "Turn", "TurnBuilder"]
+
+logger = logging.getLogger("realtime_sync")
 
 TEXT_DELTAS = frozenset({"response.output_text.delta", "response.output_audio_transcript.delta"})
 
@@ -21,26 +27,33 @@ class Timings:
     Attributes:
         first_event: to the first event of the turn, or None.
         first_token: to the first piece of text or transcript, or None.
+        first_audio: to the first piece of audio, or None.
         done: to the terminal event, or None while it has not come.
     """
 
     first_event: float | None = None
     first_token: float | None = None
+    first_audio: float | None = None
     done: float | None = None
 
 
 @frozen(kw_only=True)
 class Turn:
-    """What came of one response.
+    """What came of one turn: of its response or, when the server answered in several, of all of them in order.
 
     Attributes:
-        id: the response id; None if the response never began.
+        id: the id of the (last) response; None if none began.
         status: "completed", "incomplete", "cancelled", "failed", "in_progress" (of a partial turn), or None.
         text: output text and, for audio parts, their transcript, in order.
         transcript: the transcript of the audio parts alone.
+        input_transcript: what the user said, as the server transcribed it; None: it was not asked to, or the transcript
+            had not come when the turn ended.
+        audio: the audio that arrived, in `audio_format`. Of an interrupted turn: what was taken out before.
+        audio_format: the format of `audio`.
         items: the output items, in order.
         function_calls: those of `items` that are function calls.
-        usage: token counts, or None.
+        rounds: how many responses there were, without those that were cut off by the user's own further speech.
+        usage: token counts, of all rounds together, or None.
         timings: when things arrived.
         response: the response object of the terminal event, or None.
         error: why the response failed, from `status_details`, or None.
@@ -50,6 +63,10 @@ class Turn:
     status: str | None
     text: str
     transcript: str
+    input_transcript: str | None = None
+    audio: bytes = field(default=b"", repr=False)
+    audio_format: AudioFormat = PCM16_24K
+    rounds: int = 1
     items: tuple[Any, ...] = field(repr=False)
     usage: Any = field(repr=False)
     timings: Timings = field(repr=False)
@@ -60,19 +77,58 @@ class Turn:
     def function_calls(self) -> tuple[Any, ...]:
         return tuple(item for item in self.items if getattr(item, "type", None) == "function_call")
 
+    def save_wav(self, path: str | PurePath | BinaryIO) -> None:
+        """Write `audio` to a WAV file (or a binary file object). No audio makes a file without any.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        Recording(self.audio_format, self.audio).save(path)
+
+
+@define(eq=False)
+class _Round:
+    """What is collected of one response."""
+
+    response: Any
+    text: list[str] = field(factory=list)
+    transcript: list[str] = field(factory=list)
+    audio: list[bytes] = field(factory=list)
+    items: dict[str, Any] = field(factory=dict)
+
+    def add(self, event: Any) -> None:
+        """Take a piece of it into account."""
+        kind = event.type
+        if kind in TEXT_DELTAS:
+            self.text.append(event.delta)
+            if kind != "response.output_text.delta":
+                self.transcript.append(event.delta)
+        elif kind == "response.output_audio.delta":
+            try:
+                self.audio.append(event.audio)
+            except DecodeError as error:
+                logger.warning("a piece of audio was left out: %s", error)
+        elif kind in ("response.output_item.added", "response.output_item.done"):
+            self.items[event.item.id or str(len(self.items))] = event.item
+
+    @property
+    def output(self) -> tuple[Any, ...]:
+        # Some servers leave `output` out of the terminal event; the item events say the same.
+        return tuple(getattr(self.response, "output", None) or self.items.values())
+
 
 @define(eq=False)
 class TurnBuilder:
     """Collects a turn's events, on the thread that consumes them."""
 
+    audio_format: AudioFormat = PCM16_24K
     final: bool = field(init=False, default=False)
-    """The terminal event has been taken into account."""
-    _response_id: str | None = field(init=False, default=None)
-    _response: Any = field(init=False, default=None)
+    """The terminal event of the newest response has been taken into account."""
+    _id: str | None = field(init=False, default=None)
     _status: Any = field(init=False, default=None)
-    _text: list[str] = field(init=False, factory=list)
-    _transcript: list[str] = field(init=False, factory=list)
-    _items: dict[str, Any] = field(init=False, factory=dict)
+    _rounds: list[_Round] = field(init=False, factory=list)
+    _input: dict[str, str] = field(init=False, factory=dict)
+    """The transcripts of the input items, in the order in which they were committed."""
 
     def add(self, event: Any) -> None:
         """Take one event of the turn into account."""
@@ -80,38 +136,57 @@ class TurnBuilder:
         if isinstance(event, UnknownEvent):
             if kind == "response.done":  # It did not fit its class; the turn is over all the same.
                 self.final = True
-                response = event.raw.get("response")
-                self._status = response.get("status") if isinstance(response, Mapping) else None
-            return
-        if kind in TEXT_DELTAS:
-            self._text.append(event.delta)
-            if kind != "response.output_text.delta":
-                self._transcript.append(event.delta)
-        elif kind in ("response.output_item.added", "response.output_item.done"):
-            self._items[event.item.id or str(len(self._items))] = event.item
+                self._status = part_of(event.raw, "response", "status")
         elif kind in ("response.created", "response.done"):
-            self._response = event.response
-            self._response_id = event.response.id or self._response_id
-            self._status = event.response.status
-            self.final = kind == "response.done"
+            self._responds(event.response, ends=kind == "response.done")
+        elif kind == "input_audio_buffer.committed":
+            self._input.setdefault(event.item_id, "")
+        elif kind == "conversation.item.input_audio_transcription.completed":
+            self._input[event.item_id] = event.transcript or ""
+        elif self._rounds:
+            self._rounds[-1].add(event)
+        elif kind.startswith("response."):
+            self._rounds.append(_Round(None))  # From a server that does without response.created.
+            self._rounds[-1].add(event)
+
+    def _responds(self, response: Any, *, ends: bool) -> None:
+        if not self._rounds or not ends:
+            if self._status == "cancelled":
+                self._rounds.clear()  # Cut off by further speech, which the new one answers too.
+            self._rounds.append(_Round(response))
+        self._rounds[-1].response = response
+        self._id = response.id or self._id
+        self._status = response.status
+        self.final = ends
 
     def turn(self, timings: Timings) -> Turn:
         """Return what has been collected so far."""
-        response = self._response
-        details = getattr(response, "status_details", None)
-        # Some servers leave `output` out of the terminal event; the item events say the same.
-        output = getattr(response, "output", None) if self.final else None
+        response = self._rounds[-1].response if self._rounds else None
+        items = tuple(item for each in self._rounds for item in each.output)
+        heard = " ".join(text for text in self._input.values() if text)
         return Turn(
-            id=self._response_id,
+            id=self._id,
             status=self._status,
-            text="".join(self._text) or _text_of(output or ()),
-            transcript="".join(self._transcript),
-            items=tuple(output or self._items.values()),
-            usage=getattr(response, "usage", None),
+            text="".join("".join(each.text) or _text_of(each.output) for each in self._rounds),
+            transcript="".join(piece for each in self._rounds for piece in each.transcript),
+            input_transcript=heard or None,
+            audio=b"".join(piece for each in self._rounds for piece in each.audio),
+            audio_format=self.audio_format,
+            rounds=len(self._rounds),
+            items=items,
+            usage=_total([getattr(each.response, "usage", None) for each in self._rounds]),
             timings=timings,
             response=response if self.final else None,
-            error=getattr(details, "error", None),
+            error=part_of(response, "status_details", "error"),
         )
+
+
+def _total(usages: list[Any]) -> Any:
+    known = [usage for usage in usages if usage is not None]
+    total = known[0] if known else None
+    for usage in known[1:]:
+        total = total + usage
+    return total
 
 
 def _text_of(items: tuple[Any, ...]) -> str:

@@ -6,12 +6,16 @@ import collections
 import itertools
 import secrets
 import threading
+from collections.abc import Callable
 
 from attrs import define, field
 
+from realtime_sync.audio import AudioFormat
 from realtime_sync.server._faults import Faults
 from realtime_sync.server._journal import Handshake, Journal
 from realtime_sync.server._reply import Responder
+from realtime_sync.server._speaker import Speaker, cached
+from realtime_sync.server._transcriber import Transcriber
 
 __all__ = ["Backend", "new_id"]
 
@@ -23,19 +27,29 @@ def new_id(prefix: str) -> str:
 
 @define(eq=False, kw_only=True)
 class Backend:
-    """The responder, the faults and the records of one server.
+    """The responder, the voice, the ears, the faults and the records of one server.
 
     Threads: any. Locks: _lock guards _handshakes; everything else is set once and safe by itself.
     """
 
     responder: Responder
+    speaker: Speaker
+    transcriber: Transcriber
+    speech_pace: float
+    """How many times faster than real time speech is delivered, before scaling."""
     faults: Faults
     time_scale: float
-    """Factor on every pause and on the session's lifetime; 0: no pauses, sessions do not expire."""
+    """Factor on pauses, on the idle time-out and on a session's lifetime; 0: no pauses, and no time ever runs out."""
+    speak: Callable[[str, str, float, AudioFormat], bytes] = field(init=False, repr=False)
+    """(text, voice, speed, format) to audio; remembers the newest phrases."""
     journal: Journal = field(init=False, factory=Journal)
     _numbers: itertools.count[int] = field(init=False, factory=itertools.count)
     _lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
     _handshakes: collections.deque[Handshake] = field(init=False, factory=lambda: collections.deque(maxlen=10_000))
+
+    def __attrs_post_init__(self) -> None:
+        """Give the speaker its memory."""
+        self.speak = cached(self.speaker)
 
     def next_connection(self) -> int:
         """Return the index of a new WebSocket."""

@@ -1,21 +1,19 @@
-"""Run a responder on a thread of its own, at a readable pace, and hand its pieces over one by one."""
+"""Make pieces (of an answer, of a transcript) on a thread of its own, at their pace, and hand them over one by one."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 from attrs import define, field
 
-from realtime_sync.server._reply import EndPiece, Piece, Responder, ResponderRequest, TextPiece, limited, pieces
+from realtime_sync.server._pieces import EndPiece, Piece
 
 __all__ = ["Generation"]
 
 logger = logging.getLogger("realtime_sync.server")
 
-TOKEN_SECONDS = 0.005
-"""Pause before each delta, before scaling."""
 _CREDIT = 64
 """Pieces that may be under way to the session: a worker never runs further ahead of a slow client."""
 
@@ -60,26 +58,27 @@ class _Gate:
 
 @define(eq=False, kw_only=True)
 class Generation:
-    """One response being made.
+    """One response or transcript being made.
 
-    Threads: rts-server-response-N: _run, the responder. Any thread: start, taken, cancel, join.
-    A responder that blocks keeps its (daemon) thread after `cancel`; what it answers then goes nowhere.
+    Threads: rts-server-…-N: _run, and with it the user's function. Any thread: start, taken, cancel, join.
+    A function that blocks keeps its (daemon) thread after `cancel`; what it returns then goes nowhere.
     """
 
     # set once, before start
-    _responder: Responder
-    _request: ResponderRequest
+    _make: Callable[[], Iterable[Piece]]
+    """Called on the worker thread; the last piece is an `EndPiece`."""
     _deliver: Callable[[Piece], None]
     """Takes each piece, on the worker thread."""
-    _max_tokens: int | None
     _time_scale: float
+    _who: str
+    """Whose function runs: "responder" or "transcriber"."""
     _name: str
     _gate: _Gate = field(init=False, factory=_Gate)
     _thread: threading.Thread = field(init=False, repr=False)
 
     def start(self) -> None:
         """Start the worker."""
-        self._thread = threading.Thread(target=self._run, name=f"rts-server-response-{self._name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"rts-server-{self._who}-{self._name}", daemon=True)
         self._thread.start()
 
     def taken(self) -> None:
@@ -97,20 +96,14 @@ class Generation:
 
     def _run(self) -> None:
         try:
-            stream = limited(pieces(self._responder(self._request)), self._max_tokens)
-            self._play(stream)
+            for piece in self._make():
+                self._gate.pause(piece.delay * self._time_scale)
+                if not self._hand_over(piece):
+                    return
         except Exception as error:
-            # User code: whatever it raises fails this response only.
-            logger.warning("the responder raised %r", error, exc_info=True)
-            self._hand_over(EndPiece("failed", message=f"the responder raised {type(error).__name__}: {error}"))
-
-    def _play(self, stream: Iterator[Piece]) -> None:
-        for piece in stream:
-            if not isinstance(piece, EndPiece):
-                token = TOKEN_SECONDS if isinstance(piece, TextPiece) else 0.0
-                self._gate.pause((token + piece.delay) * self._time_scale)
-            if not self._hand_over(piece):
-                return
+            # User code: whatever it raises fails this response or transcript only.
+            logger.warning("the %s raised %r", self._who, error, exc_info=True)
+            self._hand_over(EndPiece("failed", message=f"the {self._who} raised {type(error).__name__}: {error}"))
 
     def _hand_over(self, piece: Piece) -> bool:
         if not self._gate.take():

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import Attribute, define, field
 
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.server._backend import Backend
@@ -21,6 +21,8 @@ from realtime_sync.server._journal import Handshake, ReceivedEvent
 from realtime_sync.server._listener import Connection, Listener, bind
 from realtime_sync.server._reply import Responder
 from realtime_sync.server._rules import answer_by_rules
+from realtime_sync.server._speaker import Speaker, default_speaker, speak_by_espeak
+from realtime_sync.server._transcriber import Transcriber, transcribe_by_likeness
 from realtime_sync.server._web import HttpFront, make_app
 from realtime_sync.server.realtime import realtime_routes
 
@@ -52,6 +54,12 @@ def _tls_context(tls: ssl.SSLContext | tuple[str, str] | None) -> ssl.SSLContext
     return context
 
 
+def _positive(_: object, attribute: Attribute[float], value: float) -> None:
+    if not value > 0:
+        msg = f"{attribute.alias} must be above 0; got {value!r}"
+        raise ConfigurationError(msg)
+
+
 def _not_negative(_: object, __: object, value: float) -> None:
     if not value >= 0:
         msg = f"time_scale must be 0 or more; got {value!r}"
@@ -60,7 +68,7 @@ def _not_negative(_: object, __: object, value: float) -> None:
 
 @define(eq=False, kw_only=True)
 class LocalServer:
-    """A server on loopback that speaks the Realtime API for text, with rules instead of a model.
+    """A server on loopback that speaks the Realtime API, text and voice, with rules instead of a model.
 
     Use it in a ``with`` statement, or call `start` and `close`. It runs once.
 
@@ -75,12 +83,18 @@ class LocalServer:
     """The key that clients must send; None: any, or none."""
     _responder: Responder | None = None
     """Makes the answers; None: the built-in rules."""
+    _transcriber: Transcriber | None = None
+    """Hears the user's audio; None: a stand-in that knows this package's sample recording."""
+    _speaker: Speaker | None = None
+    """Speaks the answers; None: espeak-ng where it is installed, else a tone."""
+    _speech_pace: float = field(default=5.0, validator=_positive)
+    """How many times faster than real time speech is delivered, before `time_scale`."""
     _faults: Faults | Fault | Iterable[Fault] | None = None
     """How to misbehave, and when."""
     _tls: ssl.SSLContext | tuple[str, str] | None = field(default=None, repr=False)
     """Serve TLS with this context, or with (certificate file, key file)."""
     _time_scale: float = field(default=1.0, validator=_not_negative)
-    """Factor on the pauses between tokens and on the 60 minutes of a session; 0: no pauses, no end."""
+    """Factor on pauses, the idle time-out and the 60 minutes of a session; 0: no pauses, and no time ever runs out."""
     _backend: Backend = field(init=False, repr=False)
     _context: ssl.SSLContext | None = field(init=False, repr=False)
     _closing: threading.Event = field(init=False, factory=threading.Event, repr=False)
@@ -95,6 +109,9 @@ class LocalServer:
         self._context = _tls_context(self._tls)
         self._backend = Backend(
             responder=self._responder or answer_by_rules,
+            speaker=self._speaker or default_speaker(),
+            transcriber=self._transcriber or transcribe_by_likeness,
+            speech_pace=self._speech_pace,
             faults=Faults.of(self._faults),
             time_scale=self._time_scale,
         )
@@ -222,7 +239,7 @@ def serve(
     responder: Responder | None = None,
     time_scale: float = 1.0,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; print one line with the base URL.
+    """Serve until Ctrl-C or SIGTERM; print the base URL, and what is served there.
 
     Args:
         host: the address to bind.
@@ -243,7 +260,9 @@ def serve(
     tls = (tls_cert, tls_key) if tls_cert is not None and tls_key is not None else None
     server = LocalServer(host=host, port=port, api_key=api_key, responder=responder, tls=tls, time_scale=time_scale)
     with _stop_requests() as stop, server, contextlib.suppress(KeyboardInterrupt):
-        print(f"realtime_sync local server (rules, no model) at {server.base_url}", flush=True)  # noqa: T201
+        voice = "espeak-ng" if default_speaker() is speak_by_espeak else "a tone, since espeak-ng is not installed"
+        print(f"realtime_sync local server (rules, no model) at {server.base_url}")  # noqa: T201
+        print(f"Realtime: text, voice ({voice}), voice detection, function calls. Ctrl-C ends it.", flush=True)  # noqa: T201
         _wait(stop)
 
 

@@ -1,34 +1,15 @@
-"""What a responder is asked, what it may answer, and how an answer is cut into pieces."""
+"""What a responder is asked, and what it may answer."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from attrs import field, frozen
 
-__all__ = [
-    "Answer",
-    "CallPiece",
-    "EndPiece",
-    "Piece",
-    "Reply",
-    "Responder",
-    "ResponderRequest",
-    "TextPiece",
-    "limited",
-    "pieces",
-    "tokens",
-]
+from realtime_sync.audio import Recording
 
-_TOKEN = re.compile(r"\s*\S{1,6}|\s+")
-
-
-def tokens(text: str) -> list[str]:
-    """Cut text into token-like pieces of up to six characters and the space before them; joined they are the text."""
-    return _TOKEN.findall(text)
+__all__ = ["Answer", "Reply", "Responder", "ResponderRequest", "text_of"]
 
 
 @frozen(kw_only=True)
@@ -37,13 +18,13 @@ class ResponderRequest:
 
     api: Literal["realtime", "responses"]
     items: tuple[Mapping[str, Any], ...]
-    """The context, oldest first, in the API's own shapes."""
+    """The context, oldest first, in the API's own shapes: audio without its bytes, but with what was heard in it."""
     instructions: str = ""
     tools: tuple[Mapping[str, Any], ...] = ()
     tool_choice: str | Mapping[str, Any] = "auto"
     modalities: tuple[str, ...] = ("text",)
-    audio: bytes | None = None
-    """The audio to answer, when the newest item is audio; None for text."""
+    audio: Recording | None = field(default=None, repr=False)
+    """The audio to answer, when the newest item has audio; None for text."""
     session: Mapping[str, Any] = field(factory=dict, repr=False)
     """The effective session."""
     response: Mapping[str, Any] = field(factory=dict, repr=False)
@@ -58,6 +39,10 @@ class ResponderRequest:
     def text(self) -> str:
         """The newest user message, or an empty text."""
         return next((text for role, text in reversed(self.messages) if role == "user"), "")
+
+    def setting(self, name: str) -> Any:
+        """Return a parameter of the response, else the session's; None when neither has it."""
+        return self.response.get(name, self.session.get(name))
 
 
 def text_of(item: Mapping[str, Any]) -> str:
@@ -74,6 +59,8 @@ class Reply:
 
     text: str = ""
     """Spoken or written; goes out in token-like deltas."""
+    audio: Recording | None = field(default=None, repr=False)
+    """The speech for `text`, in any format, where audio is asked for; None: the server's voice reads the text."""
     function_call: tuple[str, Mapping[str, Any]] | None = None
     """(name, arguments): asks the client to run a tool. Comes after `text`."""
     error: str | None = None
@@ -86,99 +73,3 @@ class Reply:
 
 Answer = str | Reply | Iterable[str | Reply]
 Responder = Callable[[ResponderRequest], Answer]
-
-
-@frozen
-class TextPiece:
-    """One delta of a message."""
-
-    text: str
-    delay: float = 0.0
-
-
-@frozen
-class CallPiece:
-    """One function call, arguments as JSON text."""
-
-    name: str
-    arguments: str
-    delay: float = 0.0
-    cut: bool = False
-    """The arguments were cut by a token limit and may be invalid JSON."""
-
-
-@frozen
-class EndPiece:
-    """The end of a response, and why."""
-
-    status: Literal["completed", "incomplete", "failed"] = "completed"
-    reason: str | None = None
-    message: str | None = None
-
-
-Piece = TextPiece | CallPiece | EndPiece
-
-
-def pieces(answer: Answer) -> Iterator[Piece]:
-    """Cut an answer into pieces, with an `EndPiece` last.
-
-    A text that is given whole is cut into token-like deltas; each text of an iterator is one delta as it is.
-
-    Raises:
-        TypeError: it is none of the things a responder may return.
-    """
-    for part in _parts(answer):
-        for piece in _of_part(part):
-            yield piece
-            if isinstance(piece, EndPiece):
-                return
-    yield EndPiece()
-
-
-def _parts(answer: object) -> Iterable[object]:
-    if isinstance(answer, str):
-        return (Reply(text=answer),)
-    if isinstance(answer, Reply):
-        return (answer,)
-    if isinstance(answer, Iterable):
-        return answer
-    msg = f"a responder returns str, Reply or an iterable of these, not {type(answer).__name__}"
-    raise TypeError(msg)
-
-
-def _of_part(part: object) -> Iterator[Piece]:
-    if isinstance(part, str):
-        yield TextPiece(part)
-        return
-    if not isinstance(part, Reply):
-        msg = f"a responder yields str or Reply, not {type(part).__name__}"
-        raise TypeError(msg)
-    delay = part.delay
-    for token in tokens(part.text):
-        yield TextPiece(token, delay)
-        delay = 0.0
-    if part.function_call is not None:
-        name, arguments = part.function_call
-        yield CallPiece(name, json.dumps(arguments), delay)
-    if part.error is not None:
-        yield EndPiece("failed", message=part.error)
-    elif part.incomplete is not None:
-        yield EndPiece("incomplete", reason=part.incomplete)
-
-
-def limited(parts: Iterator[Piece], max_tokens: int | None) -> Iterator[Piece]:
-    """Pass on at most `max_tokens` tokens (None: all), then end as incomplete. Cut arguments may be invalid JSON."""
-    left = max_tokens
-    for piece in parts:
-        if left is None or isinstance(piece, EndPiece):
-            yield piece
-            continue
-        words = tokens(piece.text if isinstance(piece, TextPiece) else piece.arguments)
-        if len(words) > left:
-            kept = "".join(words[:left])
-            if kept:
-                yield TextPiece(kept) if isinstance(piece, TextPiece) else CallPiece(piece.name, kept, cut=True)
-            yield EndPiece("incomplete", reason="max_output_tokens")
-            return
-        left -= len(words)
-        yield piece

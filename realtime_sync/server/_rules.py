@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from realtime_sync.server._reply import Answer, Reply, ResponderRequest
+from realtime_sync.server._transcriber import UNKNOWN_SPEECH
 
 __all__ = ["answer_by_rules"]
 
@@ -23,15 +24,22 @@ def answer_by_rules(request: ResponderRequest) -> Answer:
     """Answer the newest item by the first rule that fits."""
     newest = request.items[-1] if request.items else {}
     if newest.get("type") == "function_call_output":
-        return _tell_output(request, newest)
-    call = _call(request)
-    if call is not None:
-        return Reply(function_call=call)
-    if not request.text.strip():
-        if request.audio is not None:
-            return f"You sent {len(request.audio)} bytes of audio. I cannot listen, only read. {WHO}"
-        return f"Hello! Nobody has said anything yet. {WHO}"
-    text = request.text.strip()
+        return _tell_outputs(request)
+    calls = _calls(request)
+    if calls:
+        return [Reply(function_call=call) for call in calls]
+    return _to_silence(request) if not request.text.strip() else _to_text(request, request.text.strip())
+
+
+def _to_silence(request: ResponderRequest) -> Answer:
+    if request.audio is not None:
+        return f"I hear nothing. Are you still there? {WHO}"
+    return f"Hello! Nobody has said anything yet. {WHO}"
+
+
+def _to_text(request: ResponderRequest, text: str) -> Answer:
+    if request.audio is not None and re.search(UNKNOWN_SPEECH, text):
+        return f"I heard {text.strip('[]')}, but I know only one recording. {WHO}"
     for pattern, rule in _RULES:
         match = re.search(pattern, text, re.IGNORECASE)
         if match is not None and (answer := rule(request, match)) is not None:
@@ -111,6 +119,11 @@ def _tell_instructions(request: ResponderRequest, _: re.Match[str]) -> Answer:
     return f'My instructions are: "{request.instructions}"' if request.instructions else "I have no instructions."
 
 
+def _tell_tides(_: ResponderRequest, __: re.Match[str]) -> Answer:
+    """Answer the package's sample recording, which asks about them."""
+    return f"The moon pulls the sea, the sun helps, and so the water rises and falls about twice a day. {WHO}"
+
+
 def _thank(_: ResponderRequest, __: re.Match[str]) -> Answer:
     return "You are welcome."
 
@@ -179,26 +192,46 @@ def _number(value: Any) -> int | float:
 # tools
 
 
-def _tell_output(request: ResponderRequest, output: Mapping[str, Any]) -> Answer:
-    calls = (item for item in reversed(request.items) if item.get("type") == "function_call")
-    name = next((call["name"] for call in calls if call["call_id"] == output["call_id"]), "a tool")
-    return f"{name} answered: {output['output']}"
+def _tell_outputs(request: ResponderRequest) -> Answer:
+    """Tell what the tools answered that the newest items are the outputs of."""
+    calls = {item["call_id"]: item["name"] for item in request.items if item.get("type") == "function_call"}
+    told: list[str] = []
+    for item in reversed(request.items):
+        if item.get("type") != "function_call_output":
+            break
+        told.append(f"{calls.get(item['call_id'], 'a tool')} answered: {item['output']}")
+    return "\n".join(reversed(told))
 
 
-def _call(request: ResponderRequest) -> tuple[str, dict[str, Any]] | None:
-    """Call the tool that the request forces, or the one that the newest message names."""
+def _calls(request: ResponderRequest) -> list[tuple[str, dict[str, Any]]]:
+    """Call the tool that the request forces, every one that the newest message names, or the one that it is about."""
     choice, text = request.tool_choice, request.text
-    if choice == "none" or not request.tools:
-        return None
     functions = [tool for tool in request.tools if tool.get("type") == "function"]
-    named = [tool for tool in functions if _mentions(text, str(tool["name"]))]
-    if isinstance(choice, Mapping):
-        named = [tool for tool in functions if tool["name"] == choice.get("name")]
-    elif choice == "required" and not named:
-        named = functions
-    if not named:
-        return None
-    return str(named[0]["name"]), _arguments(named[0].get("parameters") or {}, text)
+    chosen = [tool for tool in functions if _mentions(text, str(tool["name"]))]
+    if choice == "none":
+        chosen = []
+    elif isinstance(choice, Mapping):
+        chosen = [tool for tool in functions if tool["name"] == choice.get("name")]
+    elif not chosen:
+        chosen = [tool for tool in functions if _is_about(text, tool)][:1]
+        if choice == "required" and not chosen:
+            chosen = functions[:1]
+    if request.setting("parallel_tool_calls") is False:
+        chosen = chosen[:1]
+    return [(str(tool["name"]), _arguments(tool.get("parameters") or {}, text)) for tool in chosen]
+
+
+def _is_about(text: str, tool: Mapping[str, Any]) -> bool:
+    """Tell whether the text has every telling word of the tool's name, or two of its description."""
+    said = _telling(text)
+    name = _telling(str(tool["name"]).replace("_", " "))
+    return (bool(name) and name <= said) or len(_telling(str(tool.get("description") or "")) & said) > 1
+
+
+def _telling(text: str) -> set[str]:
+    """Return the words of a text that say what it is about, in the singular."""
+    words = (word.removesuffix("s") for word in re.findall(r"[^\W\d_]{3,}", text.lower()))
+    return set(words) - _COMMON
 
 
 def _mentions(text: str, name: str) -> bool:
@@ -235,7 +268,18 @@ def _argument(schema: Mapping[str, Any], numbers: Iterator[str], words: str) -> 
     return {"boolean": True, "array": [], "object": {}}.get(kind, words) if isinstance(kind, str) else words
 
 
+_COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        "about all and any are ask call can check current find for from get give has have him how into make not now "
+        "one out please put return run say search send set show tell that the thi tool turn use user want wa what when "
+        "where which who will with would you your",
+    )
+)
+"""Words that name nothing, as `_telling` leaves them."""
+
 _RULES: tuple[tuple[str, Callable[[ResponderRequest, re.Match[str]], Answer | None]], ...] = (
+    (r"\btides?\b", _tell_tides),
     (r"^(?:please )?(?:say|repeat(?: after me)?|echo)[:\s]+(?P<words>.+)", _say),
     (r"\bcount (?:up )?to (?P<number>\d{1,9})\b", _count),
     (r"\bwhat(?:'s| is) my name\b|\bwho am i\b", _tell_name),

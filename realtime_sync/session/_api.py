@@ -11,15 +11,18 @@ from realtime_sync.session._queue import Entry, EventQueue
 if TYPE_CHECKING:
     from realtime_sync.session._core import Core
 
-__all__ = ["DISCARD", "Api"]
+__all__ = ["DISCARD", "DROP", "Api"]
 
 
 class _Discard:
-    """The type of `DISCARD`."""
+    """The type of `DISCARD` and `DROP`."""
 
 
 DISCARD: Final = _Discard()
-"""An owner for events that nobody shall get: the rest of a turn that was abandoned."""
+"""An owner for events that only observers get: the rest of a turn that was abandoned."""
+
+DROP: Final = _Discard()
+"""An owner for events that nobody gets at all: what still comes of a response that was interrupted."""
 
 
 class Api(Protocol):

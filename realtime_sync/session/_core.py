@@ -24,6 +24,7 @@ from realtime_sync.errors import (
     ConnectionClosed,
     ForkedError,
     LocalProtocolError,
+    ReconnectFailed,
     RequestTimeout,
     SendTimeout,
 )
@@ -32,12 +33,14 @@ from realtime_sync.session._acknowledgements import Acknowledgements, Pending, s
 from realtime_sync.session._api import Api
 from realtime_sync.session._dispatcher import Call, Dispatcher
 from realtime_sync.session._flow import Flow
+from realtime_sync.session._ledger import Held, Ledger
 from realtime_sync.session._local_events import CallbackError, LocalEvent, Opened
 from realtime_sync.session._mailbox import Mailbox
 from realtime_sync.session._observers import ObserverIndex, Registration
 from realtime_sync.session._queue import Entry, EventQueue
 from realtime_sync.session._reader import Reader
 from realtime_sync.session._recent import Recent
+from realtime_sync.session._recovery import Recovery, Redial, Resumption
 from realtime_sync.session._stats import Stats
 from realtime_sync.transport import Connection, Deadline, Outgoing, Waiter, park_at_exit
 from realtime_sync.wire import json, to_wire
@@ -87,8 +90,12 @@ class Core:
     _ids: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1), repr=False)
     # no lock: written by the fork handler in a process that has one thread
     forked: bool = field(init=False, default=False)
-    # no lock: only ever set
+    # no lock: only ever set, `close_asked` first
+    close_asked: tuple[int, str] | None = field(init=False, default=None)
     closing: bool = field(init=False, default=False)
+    # set once, before start: for sessions that reconnect
+    recovery: Recovery | None = field(init=False, default=None, repr=False)
+    ledger: Ledger | None = field(init=False, default=None, repr=False)
     # no lock: SimpleQueue is reentrant, so finalizers and signal handlers may post
     posted: queue.SimpleQueue[Callable[[], object]] = field(init=False, factory=queue.SimpleQueue, repr=False)
     # guarded by lock
@@ -96,6 +103,8 @@ class Core:
     recent: Recent = field(init=False, factory=Recent, repr=False)
     number: int = field(init=False, default=0)
     events_sent: int = field(init=False, default=0)
+    _bytes_before: tuple[int, int] = field(init=False, default=(0, 0))
+    """Received and sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
     opened: bool = field(init=False, default=False)
     ended: ConnectionClosed | None = field(init=False, default=None)
@@ -138,6 +147,23 @@ class Core:
             listens=functools.partial(self.observers.listens, urgent=urgent),
         )
 
+    def reconnects_with(self, redial: Redial, resumption: Resumption) -> None:
+        """Have a lost connection replaced. Before `start`."""
+        self.ledger = Ledger(self.options.write_limit, redial.policy.reconnects)
+        self.recovery = Recovery(self, self.ledger, redial, resumption)
+        self.acknowledgements.notes_all = True
+
+    def use_connection(self, connection: Connection) -> None:
+        """Go on with a new connection. Reader thread; the old one is over."""
+        self.connection = connection
+        if self.closing:  # By somebody who may have closed the old one.
+            connection.start_close(*(self.close_asked or (1000, "")))
+
+    def note_traffic_locked(self) -> None:
+        """Keep the counts of a connection that is over."""
+        received, sent = self._bytes_before
+        self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
+
     def start(self) -> None:
         """Start the reader. Handlers that must miss nothing are registered before."""
         _lifecycle.track(self)
@@ -161,14 +187,23 @@ class Core:
         if end is None:
             msg = "the connection is being closed"
             return ClosedOK(msg, code=1000, closed_by="local")
-        kind = ClosedOK if isinstance(end, ClosedOK) else ClosedError
-        error = kind(
-            end.message,
-            code=end.code,
-            reason=end.reason,
-            closed_by=end.closed_by,
-            server_error=self.last_error,
-        )
+        return self.error_of(end)
+
+    def error_of(self, end: ConnectionClosed) -> ConnectionClosed:
+        """Make a fresh exception for the end of a connection."""
+        what: dict[str, Any] = {
+            "code": end.code,
+            "reason": end.reason,
+            "closed_by": end.closed_by,
+            "server_error": self.last_error,
+        }
+        error: ConnectionClosed
+        if isinstance(end, ReconnectFailed):
+            error = ReconnectFailed(
+                end.message, unsent=end.unsent, unconfirmed=end.unconfirmed, attempts=end.attempts, **what
+            )
+        else:
+            error = (ClosedOK if isinstance(end, ClosedOK) else ClosedError)(end.message, **what)
         error.__cause__ = end.__cause__
         return error
 
@@ -191,6 +226,15 @@ class Core:
         self._subscriptions_dropped += queue.dropped
         queue.dropped = 0
 
+    def remove_waiting_locked(self, unwanted: Callable[[Any], bool]) -> None:
+        """Forget events that wait for any consumer and of which `unwanted` is true: nobody wants them any more."""
+        for consumer in self.flow.consumers:
+            if isinstance(consumer, EventQueue):
+                consumer.remove_locked(unwanted)
+        self.mailbox.remove_locked(unwanted)
+        self.callbacks.remove_locked(unwanted)
+        self.urgent.remove_locked(unwanted)
+
     def stats(self) -> Stats:
         """Take a snapshot of the counters."""
         with self.lock:
@@ -199,8 +243,8 @@ class Core:
             return Stats(
                 events_received=self.number,
                 events_sent=self.events_sent,
-                bytes_received=self.connection.bytes_received,
-                bytes_sent=self.connection.bytes_sent,
+                bytes_received=self._bytes_before[0] + self.connection.bytes_received,
+                bytes_sent=self._bytes_before[1] + self.connection.bytes_sent,
                 unknown_events=self.reader.unknown,
                 undecodable_events=self.reader.undecodable,
                 mailbox_events=len(self.mailbox),
@@ -254,7 +298,7 @@ class Core:
         self.check()
         outgoing = self.connection.prepare(json.write(data))
         if pending is None:
-            pending = self.acknowledgements.pending(data, waited_for=False)
+            pending = self.acknowledgements.make(data, waited_for=False)
         try:
             while True:
                 with self.lock:
@@ -284,35 +328,101 @@ class Core:
     def _offer_locked(
         self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, pending: Pending | None
     ) -> bool:
-        """Register an event and queue it, as one step; return whether there was room."""
+        """Register an event and queue it, or hold it for the next connection, as one step; return if there was room."""
         if self.ended is not None:
             raise self.closed_error()
-        queued_before = self.events_sent
+        ledger = self.ledger
+        if ledger is None:
+            return self._queue_locked(data, outgoing, claim, pending)
+        held = Held(data, outgoing, claim, pending)
+        if not ledger.holding:
+            try:
+                offered = self._queue_locked(data, outgoing, claim, pending)
+            except ConnectionClosed as error:
+                if self.closing or error.closed_by == "local" or not ledger.returns(error.code):
+                    raise
+                ledger.holding = True  # It is over, which the reader has not noticed yet.
+            else:
+                if offered:
+                    ledger.queued_locked(held, self.connection.messages_written)
+                return offered
+        return ledger.hold_locked(held)
+
+    def _queue_locked(
+        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, pending: Pending | None
+    ) -> bool:
+        """Register an event and queue it on the connection, as one step; return whether there was room."""
+        queued_before, sent_before = self.connection.messages_sent, self.events_sent
         try:
             if pending is not None:
-                self.acknowledgements.register(pending)
+                self.acknowledgements.place(pending)
             if self.connection.offer(outgoing):
                 self.events_sent += 1
                 self.api.sent_locked(data, claim)
                 return True
         except BaseException:
-            # An interrupt may have come before or after the queueing. All messages are queued here or in
-            # `Reader._send`, under this lock, so that the count tells.
-            self.events_sent = self.connection.messages_sent
-            if pending is not None and self.events_sent == queued_before:
+            # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
+            # the connection's count tells which.
+            queued = self.connection.messages_sent - queued_before
+            self.events_sent = sent_before + queued
+            if pending is not None and not queued:
                 self.acknowledgements.forget(pending)
             raise
         if pending is not None:
             self.acknowledgements.forget(pending)
         return False
 
+    def release_held_locked(self) -> bool:
+        """Queue what was held on the connection, in order; False: there is no room for all of it yet. Reader thread."""
+        ledger = self.ledger
+        if ledger is None or not ledger.holding:
+            return True
+        while ledger.held:
+            held = ledger.held[0]
+            try:
+                if not self.connection.offer(held.outgoing):
+                    return False
+            except ConnectionClosed:
+                return True  # Over again, which the reader is about to notice.
+            ledger.pop_locked()
+            if held.pending is not None:
+                self.acknowledgements.place(held.pending)
+            self.events_sent += not held.is_old
+            self.api.sent_locked(held.data, held.claim)
+            ledger.queued_locked(held, self.connection.messages_written)
+        ledger.holding = False
+        ledger.wake_locked()
+        return True
+
     def _wait_admission(self, deadline: Deadline | None) -> None:
         token = object()
         try:
             self.flow.begin_wait(token)
-            self.connection.wait_admission(deadline.remaining() if deadline else None)
+            if self.ledger is None or not self._wait_while_held(self.ledger, deadline):
+                self.connection.wait_admission(deadline.remaining() if deadline else None)
         finally:
             self.flow.waits.discard(token)
+
+    def _wait_while_held(self, ledger: Ledger, deadline: Deadline | None) -> bool:
+        """Wait for room among what is held for the next connection; False: nothing is held.
+
+        Raises:
+            SendTimeout: there was none for `send_timeout` seconds, or until the deadline.
+        """
+        with self.lock:
+            waiter = ledger.waiter_locked()
+        if waiter is None:
+            return ledger.holding
+        left = deadline.remaining() if deadline is not None else None
+        limit = min((each for each in (left, self.options.send_timeout) if each is not None), default=None)
+        try:
+            if not waiter.wait(limit):
+                msg = f"the connection is lost, and {ledger.bytes} bytes wait for the next one (see write_limit)"
+                raise SendTimeout(msg, replay_safe=True)
+        finally:
+            with self.lock:
+                ledger.leave_locked(waiter)
+        return True
 
     def request(self, event: Any, deadline: Deadline, *, claim: object = None) -> Any:
         """Send an event and return the event that acknowledges it.
@@ -325,7 +435,7 @@ class Core:
                 have been the answer, if there was one.
         """
         data = self.complete(event)
-        pending = self.acknowledgements.pending(data, waited_for=True)
+        pending = self.acknowledgements.make(data, waited_for=True)
         waiter = pending.waiter if pending is not None else None
         if pending is None or waiter is None:
             msg = f"the server does not acknowledge {data['type']}: use send()"
@@ -340,8 +450,14 @@ class Core:
             msg = f"{data['type']} could not be sent in time: the server takes no data; nothing was sent"
             raise RequestTimeout(msg, replay_safe=True) from error
         finally:
-            pending.waited_for = False  # From here on it swallows its answer.
-            self.flow.waits.discard(waiter)
+            # From here on it swallows its answer. First, and by an assignment, so that no interrupt can skip it.
+            pending.waited_for = False
+            try:
+                self.flow.waits.discard(waiter)
+            finally:
+                if self.ledger is not None:
+                    with self.lock:
+                        self.ledger.withdraw_locked(pending.event_id)
         if not pending.done:
             cause = server_error(pending.suspect) if pending.suspect is not None else None
             hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
@@ -475,7 +591,14 @@ class Core:
     def start_close(self, code: int, reason: str) -> None:
         """Ask for the close without waiting. Takes no lock: finalizers and signal handlers may call it."""
         self.connection.start_close(code, reason)
+        if self.close_asked is None:
+            self.close_asked = (code, reason)
         self.closing = True
+        if self.recovery is not None:
+            self.post(self._close_this_connection)  # The reader may just have another one, or be waiting for it.
+
+    def _close_this_connection(self) -> None:
+        self.connection.start_close(*(self.close_asked or (1000, "")))
 
     def close(self, code: int, reason: str) -> None:
         """Close, waiting at most `close_timeout` (and a moment) for everything together.

@@ -96,6 +96,13 @@ class Dispatcher:
         self._wake_locked()
         return overflow
 
+    def remove_locked(self, unwanted: Callable[[Any], bool]) -> None:
+        """Forget the waiting calls for events of which `unwanted` is true."""
+        gone = [call for call in self._calls if unwanted(call.event)]
+        for call in gone:
+            self._calls.remove(call)
+            self._bytes -= call.size
+
     def end_locked(self, *, discard: bool) -> None:
         """Let no more calls in; with `discard`, those not yet started are thrown away (and counted)."""
         if discard:

@@ -82,6 +82,13 @@ class EventQueue:
     def ended(self) -> bool:
         return self._end is not None
 
+    def remove_locked(self, unwanted: Callable[[Any], bool]) -> None:
+        """Forget the waiting events of which `unwanted` is true."""
+        gone = [entry for entry in self.entries if unwanted(entry[1])]
+        for entry in gone:
+            self.entries.remove(entry)
+            self.bytes -= entry[2]
+
     def clear_locked(self) -> None:
         """Forget what waits."""
         self.entries.clear()

@@ -62,11 +62,11 @@ def test_a_credential_in_options_is_a_credential(monkeypatch):
     """A host that needs a key is dialled without one if the options hold an Authorization header."""
     dialled = []
 
-    def dial(url, *, options, headers):
+    def dial(url, *, options, headers, deadline):
         dialled.append(headers["Authorization"])
-        raise ConnectError
+        raise ConnectError(transient=False)
 
-    monkeypatch.setattr("realtime_sync.client._realtime.dial", dial)
+    monkeypatch.setattr("realtime_sync.client._dialler.connect_once", dial)
     with pytest.raises(ConfigurationError, match="no API key"):
         Client().realtime.connect(model="m")
     with pytest.raises(ConnectError):

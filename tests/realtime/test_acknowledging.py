@@ -36,6 +36,17 @@ def choked(make_peer):
         rt.close()
 
 
+def test_a_request_in_vain_quotes_the_error_that_named_nothing(connect):
+    """A request that is never answered says what may have been the answer."""
+    rt, peer = connect()
+    asked = run_in_thread(rt.request, UPDATE, timeout=0.3)
+    peer.receive("session.update")
+    peer.error(None, message="no such voice")
+    with pytest.raises(RequestTimeout, match="no such voice") as caught:
+        asked.result()
+    assert caught.value.__cause__.code == "invalid_value"
+
+
 def test_an_error_without_an_id_is_not_undone_by_a_later_request(connect):
     """A request that an error without an id may have refused does not take the answer to the next one."""
     rt, peer = connect()

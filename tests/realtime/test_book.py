@@ -8,8 +8,9 @@ from types import SimpleNamespace as Event
 import pytest
 
 from realtime_sync.realtime import _book as module
-from realtime_sync.realtime._book import REFUSED, Phase, TurnBook, TurnState
+from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._rules import TOKEN_KEY
+from realtime_sync.realtime._state import REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, Deadline, EventQueue
 from realtime_sync.session._flow import Flow
 

@@ -392,14 +392,15 @@ def test_interrupts_anywhere_leave_the_session_usable(open_session):
     try:
         for n in range(400):
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0003 + (n * 7919 % 400) * 0.000006)
-                calls[n % len(calls)]()
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0003 + (n * 7919 % 400) * 0.000006)
+                    calls[n % len(calls)]()
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
             except Interrupted:
                 interrupted += 1
             except (ReceiveTimeout, RequestTimeout):
                 continue
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
         signal.signal(signal.SIGALRM, previous)
     assert interrupted > 100

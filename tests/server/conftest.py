@@ -7,17 +7,17 @@ import contextlib
 import pytest
 from websockets.sync.client import connect
 
-from realtime_sync.server import LocalServer
+from realtime_sync.server import LocalServer, speak_by_tone
 from tests.server.support import Peer
 
 
 @pytest.fixture
 def serve():
-    """Start servers that end with the test; pauses are off unless asked for."""
+    """Start servers that end with the test; pauses are off and a tone speaks unless asked otherwise."""
     with contextlib.ExitStack() as stack:
 
         def start(**options):
-            return stack.enter_context(LocalServer(**{"time_scale": 0, **options}))
+            return stack.enter_context(LocalServer(**{"time_scale": 0, "speaker": speak_by_tone, **options}))
 
         yield start
 

@@ -13,8 +13,9 @@ from websockets.server import ServerProtocol
 
 from realtime_sync.errors import ConfigurationError, ReceiveTimeout
 from realtime_sync.errors import ConnectionClosed as ServerClosed
-from realtime_sync.server import Fault, LocalServer, ResponderRequest, _channel, _journal, _listener, _local
+from realtime_sync.server import Fault, LocalServer, _channel, _journal, _listener, _local
 from realtime_sync.server._generation import Generation
+from realtime_sync.server._pieces import TextPiece
 from tests.server.support import UPGRADE, read_to_the_end, text_of, user
 from tests.support.waiting import wait_until
 
@@ -146,7 +147,7 @@ def test_close_does_not_wait_for_a_stuck_responder(serve, dial, caplog):
     assert "still running" in caplog.text
     go.set()
     for thread in threading.enumerate():
-        if thread.name.startswith("rts-server-response"):
+        if thread.name.startswith("rts-server-responder"):
             thread.join(10)
 
 
@@ -182,15 +183,12 @@ def test_a_responder_runs_only_a_little_ahead():
     delivered = queue.SimpleQueue()
     made = []
 
-    def responder(_):
+    def make():
         for number in range(1000):
             made.append(number)
-            yield "x"
+            yield TextPiece("x")
 
-    request = ResponderRequest(api="realtime", items=())
-    generation = Generation(
-        responder=responder, request=request, deliver=delivered.put, max_tokens=None, time_scale=0, name="test"
-    )
+    generation = Generation(make=make, deliver=delivered.put, time_scale=0, who="responder", name="test")
     generation.start()
     for _ in range(64):
         delivered.get(timeout=10)
@@ -339,7 +337,7 @@ def test_a_fault_of_the_server_closes_with_1011(serve, dial, monkeypatch, caplog
     """An error of the server itself is logged, and ends the session with the code for it."""
     server = serve()
     peer = dial(server)
-    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_: 1 / 0)
+    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_, **__: 1 / 0)
     peer.send({"type": "session.update", "session": {"type": "realtime"}})
     assert peer.end().rcvd.code == 1011
     assert "ZeroDivisionError" in caplog.text
@@ -475,7 +473,7 @@ def test_a_stuck_connection_is_named(serve, dial, monkeypatch, caplog):
     """A connection whose thread does not end in time is left, with a warning that names it."""
     monkeypatch.setattr(_listener, "_CLOSE_TIMEOUT", 0.1)
     go = threading.Event()
-    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_: go.wait(30))
+    monkeypatch.setattr("realtime_sync.server.realtime._session.update", lambda *_, **__: go.wait(30))
     server = serve()
     peer = dial(server)
     peer.send({"type": "session.update", "session": {}})

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from realtime_sync.server import Reply, ResponderRequest, answer_by_rules
-from realtime_sync.server._reply import TextPiece, pieces
+from realtime_sync.audio import PCM16_24K, Recording
+from realtime_sync.server import ResponderRequest, answer_by_rules
+from realtime_sync.server._pieces import TextPiece, pieces
 
 
 def message(role, text):
@@ -25,6 +26,7 @@ def said(*texts, **options):
     ("texts", "pattern"),
     [
         (["hello"], r"Hello! .*no model in me"),
+        (["Hello! What about the tides?"], r"^The moon"),
         (["call me Ada", "Hi there"], r"Hello, Ada!"),
         (["who are you?"], r"rule-based responder; there is no model"),
         (["Are you an AI?"], r"there is no model"),
@@ -76,10 +78,11 @@ def test_instructions_are_told():
 
 
 def test_audio_is_not_understood_and_says_so():
-    """Audio without a transcript gets an honest answer."""
-    item = {"type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}
-    text = answer_by_rules(ResponderRequest(api="realtime", items=(item,), audio=bytes(10)))
-    assert text.startswith("You sent 10 bytes of audio. I cannot listen")
+    """Speech that is not known and silence get honest answers."""
+    speech = Recording(PCM16_24K, bytes(48000))
+    for heard, answer in (("[1.0 seconds of speech]", "I heard 1.0 seconds of speech, but"), (None, "I hear nothing.")):
+        item = {"type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": heard}]}
+        assert answer_by_rules(ResponderRequest(api="realtime", items=(item,), audio=speech)).startswith(answer)
 
 
 def test_easy_messages_are_read():
@@ -92,6 +95,9 @@ def tool(name="roll_dice", **properties):
     return {"type": "function", "name": name, "parameters": {"properties": properties, "required": list(properties)}}
 
 
+WEATHER = tool("get_current_weather", city={"type": "string"}) | {
+    "description": "Tell whether a city has rain or is raining."
+}
 DICE = tool(sides={"type": "integer"})
 
 
@@ -103,6 +109,15 @@ DICE = tool(sides={"type": "integer"})
         ('roll_dice {"sides": 20}', [DICE], "auto", ("roll_dice", {"sides": 20})),
         ("roll_dice {broken}", [DICE], "auto", ("roll_dice", {"sides": 1})),
         ("roll dice", [DICE], "none", None),
+        ("How is the weather in Oslo?", [WEATHER], "auto", ("get_current_weather", {"city": "Oslo"})),
+        (
+            "Is it raining in the city of Oslo?",
+            [WEATHER],
+            "auto",
+            ("get_current_weather", {"city": "the city of Oslo"}),
+        ),
+        ("Is it raining in Oslo?", [WEATHER], "none", None),
+        ("Which city do you like?", [WEATHER], "auto", None),
         ("hello", [DICE], "auto", None),
         ("hello", [DICE], "required", ("roll_dice", {"sides": 1})),
         ("hello", [DICE, tool("b")], {"type": "function", "name": "b"}, ("b", {})),
@@ -126,16 +141,31 @@ DICE = tool(sides={"type": "integer"})
     ],
 )
 def test_calling_tools(text, tools, choice, call):
-    """A tool is called when it is forced or named, with arguments guessed from the words."""
-    answer = respond(text, tools=tuple(tools), tool_choice=choice)
-    assert (answer.function_call if isinstance(answer, Reply) else None) == call
+    """A tool is called when it is forced, named or spoken about, with arguments guessed from the words."""
+    assert calls(text, tools=tuple(tools), tool_choice=choice) == ([call] if call else [])
 
 
-def test_a_tool_output_is_told():
-    """After a tool's output the answer tells it."""
+def calls(text, **options):
+    answer = respond(text, **options)
+    return [part.function_call for part in answer] if isinstance(answer, list) else []
+
+
+def test_parallel_calls():
+    """Every tool that is named is called, unless the request wants one at a time."""
+    tools = (tool("red"), tool("blue"))
+    assert calls("red and blue", tools=tools) == [("red", {}), ("blue", {})]
+    assert calls("red and blue", tools=tools, session={"parallel_tool_calls": False}) == [("red", {})]
+    one_at_a_time = {"session": {"parallel_tool_calls": True}, "response": {"parallel_tool_calls": False}}
+    assert calls("red and blue", tools=tools, **one_at_a_time) == [("red", {})]
+
+
+def test_tool_outputs_are_told():
+    """After the outputs of tools the answer tells them all."""
     items = (
         message("user", "roll dice"),
         {"type": "function_call", "name": "roll_dice", "call_id": "c", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "c", "output": "4"},
     )
-    assert answer_by_rules(ResponderRequest(api="realtime", items=items, tools=(DICE,))) == "roll_dice answered: 4"
+    more = ({"type": "function_call_output", "call_id": "other", "output": "5"},)
+    request = ResponderRequest(api="realtime", items=items + more, tools=(DICE,))
+    assert answer_by_rules(request) == "roll_dice answered: 4\na tool answered: 5"

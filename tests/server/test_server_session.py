@@ -21,7 +21,16 @@ def test_session_created_has_the_whole_session(serve, dial):
     assert session["object"] == "realtime.session"
     assert session["model"] == "gpt-x"
     assert 3500 < session["expires_at"] - time.time() <= 3600
-    assert session["output_modalities"] == ["text"]
+    assert session["output_modalities"] == ["audio"]
+    assert session["audio"]["input"]["turn_detection"] == {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "idle_timeout_ms": None,
+        "create_response": True,
+        "interrupt_response": True,
+    }
     assert session["max_output_tokens"] == "inf"
     assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
     assert set(session) >= {"instructions", "tools", "tool_choice", "tracing", "truncation", "prompt", "include"}
@@ -63,7 +72,6 @@ def test_a_refused_update_changes_nothing(peer):
         ({"modalities": ["text"]}, "unknown_parameter", "session.modalities"),
         ({"temperature": 0.8}, "unknown_parameter", "session.temperature"),
         ({"output_modalities": ["text", "audio"]}, "invalid_value", "session.output_modalities"),
-        ({"output_modalities": ["audio"]}, "invalid_value", "session.output_modalities"),
         ({"output_modalities": []}, "invalid_value", "session.output_modalities"),
         ({"output_modalities": ["smell"]}, "invalid_value", "session.output_modalities[0]"),
         ({"instructions": 5}, "invalid_type", "session.instructions"),
@@ -72,7 +80,12 @@ def test_a_refused_update_changes_nothing(peer):
         ({"max_output_tokens": 5000}, "integer_above_max_value", "session.max_output_tokens"),
         ({"max_output_tokens": "many"}, "invalid_value", "session.max_output_tokens"),
         ({"max_output_tokens": True}, "invalid_type", "session.max_output_tokens"),
-        ({"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}, "invalid_value", "session.audio.input.turn_detection"),
+        ({"audio": {"input": {"turn_detection": {"type": "none"}}}}, "invalid_value", "session.audio.input.turn_detection.type"),
+        ({"audio": {"input": {"turn_detection": {}}}}, "missing_required_parameter", "session.audio.input.turn_detection.type"),
+        ({"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": 2}}}}, "decimal_above_max_value", "session.audio.input.turn_detection.threshold"),
+        ({"audio": {"input": {"turn_detection": {"type": "server_vad", "eagerness": "low"}}}}, "unknown_parameter", "session.audio.input.turn_detection.eagerness"),
+        ({"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 10}}}}, "integer_below_min_value", "session.audio.input.turn_detection.idle_timeout_ms"),
+        ({"audio": {"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "max"}}}}, "invalid_value", "session.audio.input.turn_detection.eagerness"),
         ({"audio": {"input": {"format": {"type": "mp3"}}}}, "invalid_value", "session.audio.input.format.type"),
         ({"audio": {"input": {"format": {}}}}, "missing_required_parameter", "session.audio.input.format.type"),
         ({"audio": {"input": {"format": None}}}, "invalid_type", "session.audio.input.format"),
@@ -120,7 +133,7 @@ def test_tracing_cannot_change_once_set(peer):
 @pytest.mark.parametrize(
     ("response", "param"),
     [
-        ({"output_modalities": ["audio"]}, "response.output_modalities"),
+        ({"output_modalities": ["audio", "text"]}, "response.output_modalities"),
         ({"conversation": "other"}, "response.conversation"),
         ({"metadata": {f"k{n}": "" for n in range(17)}}, "response.metadata"),
         ({"metadata": {"k" * 65: ""}}, "response.metadata"),

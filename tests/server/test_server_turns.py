@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from realtime_sync.server import Reply
-from realtime_sync.server._reply import tokens
+from realtime_sync.server._pieces import tokens
 from tests.server.support import text_of, user
 
 

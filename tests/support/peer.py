@@ -85,6 +85,7 @@ class Frame:
     payload: bytes
     fin: bool
     masked: bool
+    rsv: int = 0
 
     @property
     def text(self) -> str:
@@ -176,7 +177,7 @@ class Link:
         if mask:
             pad = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
             payload = (int.from_bytes(payload, "big") ^ pad).to_bytes(size, "big")
-        return Frame(first & 0x0F, payload, bool(first & 0x80), bool(mask))
+        return Frame(first & 0x0F, payload, bool(first & 0x80), bool(mask), first >> 4 & 7)
 
     def read_data(self) -> Frame:
         """Read the next frame that is neither ping nor pong."""

@@ -202,7 +202,7 @@ def test_a_pause_stops_the_clock(peer):
 
 
 def test_a_process_that_slept_is_not_dead(peer):
-    """When nobody serviced for longer than ping_timeout, what had arrived meanwhile counts."""
+    """When nobody serviced for longer than ping_timeout (busy, asleep, stopped), what had arrived meanwhile counts."""
     with connect(peer.url, options={**QUICK, "ping_interval": 0.05, "ping_timeout": 0.1}) as connection:
         link = peer.link()
         connection.service(0.06)

@@ -52,6 +52,17 @@ def test_many_threads_may_use_the_catalogue_first(kind, registry, name) -> None:
     assert done.stdout.split() == [name]
 
 
+def test_importing_the_library_loads_no_catalogue_and_no_converter() -> None:
+    """What only decoding needs waits for the first message: it is most of what starting could cost."""
+    code = "import sys, realtime_sync; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert "realtime_sync.wire" in loaded
+    assert (
+        not {"cattrs", *(f"realtime_sync.types.{name}" for name in ("realtime", "translation", "responses"))} & loaded
+    )
+
+
 @pytest.mark.parametrize("registry", ["realtime", "translation", "responses"])
 def test_a_catalogue_loads_no_other(registry) -> None:
     """Who speaks one API pays for one."""

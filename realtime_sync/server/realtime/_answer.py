@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
 from attrs import define, field
 
+from realtime_sync.audio import AudioFormat
 from realtime_sync.server._backend import new_id
-from realtime_sync.server._reply import CallPiece, EndPiece, Piece, TextPiece, tokens
-from realtime_sync.server.realtime._items import Conversation
+from realtime_sync.server._pieces import AudioPiece, CallPiece, EndPiece, Piece, TextPiece, audio_tokens, tokens
+from realtime_sync.server.realtime._items import Conversation, shown
+from realtime_sync.server.realtime._message import Message
+from realtime_sync.server.realtime._usage import Counts, usage
 
 __all__ = ["RealtimeAnswer"]
 
@@ -28,17 +32,22 @@ class RealtimeAnswer:
     """Where output items go; None: out of band."""
     settings: dict[str, Any]
     """output_modalities, max_output_tokens, metadata, audio: as effective for this response."""
-    input_tokens: int
+    given: Counts
+    """What the responder is given, in tokens."""
     id: str = field(factory=lambda: new_id("resp"))
+    spoken_seconds: float = field(init=False, default=0.0)
+    """Audio that was sent so far."""
+    spoken_since: float | None = field(init=False, default=None)
+    """When the first of it was sent, on the monotonic clock; None: nothing yet."""
     _output: list[dict[str, Any]] = field(init=False, factory=list)
-    _deltas: list[str] | None = field(init=False, default=None)
-    """The text of the message that is open, None while none is."""
-    _output_tokens: int = field(init=False, default=0)
+    _message: Message | None = field(init=False, default=None)
+    """The message that is open."""
+    _made: Counts = field(init=False, factory=Counts)
 
     @property
     def tokens(self) -> int:
         """Everything that was counted so far, in and out."""
-        return self.input_tokens + self._output_tokens
+        return self.given.total + self._made.total
 
     def begin(self) -> None:
         """Send the first event."""
@@ -47,7 +56,10 @@ class RealtimeAnswer:
     def take(self, piece: Piece) -> bool:
         """Turn one piece into events; true when it ended the response."""
         if isinstance(piece, TextPiece):
-            self._text(piece.text)
+            self._made += Counts(text=len(tokens(piece.text)))
+            self._open_message().add_text(piece.text)
+        elif isinstance(piece, AudioPiece):
+            self._speak(piece)
         elif isinstance(piece, CallPiece):
             self._close_message("completed")
             self._call(piece)
@@ -65,6 +77,10 @@ class RealtimeAnswer:
         self._close_message("completed" if status == "completed" else "incomplete")
         self.emit({"type": "response.done", "response": self._response(status, details)})
 
+    def open_message(self, item_id: str) -> Message | None:
+        """Return the message that is being made, if it is this item."""
+        return self._message if self._message is not None and self._message.item["id"] == item_id else None
+
     def _end(self, end: EndPiece) -> None:
         details: dict[str, Any] | None = None
         if end.status == "incomplete":
@@ -76,54 +92,58 @@ class RealtimeAnswer:
 
     # output items
 
-    def _text(self, text: str) -> None:
-        if self._deltas is None:
-            self._open_item({"type": "message", "role": "assistant", "content": []})
-            self._deltas = []
-            self._on_part("response.content_part.added", part={"type": "text", "text": ""})
-        self._deltas.append(text)
-        self._output_tokens += len(tokens(text))
-        self._on_part("response.output_text.delta", delta=text)
+    def _open_message(self) -> Message:
+        if self._message is None:
+            item = self._open_item({"type": "message", "role": "assistant", "content": []})
+            speaks = self.settings["output_modalities"] == ["audio"]
+            audio_format = AudioFormat.from_wire(self.settings["audio"]["output"]["format"]) if speaks else None
+            self._message = Message(emit=self._on_part, item=item, format=audio_format)
+            self._message.begin()
+        return self._message
+
+    def _speak(self, piece: AudioPiece) -> None:
+        self._open_message().add_audio(piece.audio)
+        self._made += Counts(audio=audio_tokens(piece.seconds))
+        self.spoken_seconds += piece.seconds
+        if self.spoken_since is None:
+            self.spoken_since = time.monotonic()
 
     def _close_message(self, status: str) -> None:
-        if self._deltas is None:
-            return
-        text, self._deltas = "".join(self._deltas), None
-        self._on_part("response.output_text.done", text=text)
-        self._on_part("response.content_part.done", part={"type": "text", "text": text})
-        self._output[-1]["content"] = [{"type": "output_text", "text": text}]
-        self._close_item(status)
+        if self._message is not None:
+            self._message.end()
+            self._message = None
+            self._close_item(status)
 
     def _call(self, piece: CallPiece) -> None:
         call_id = new_id("call")
-        item = {"type": "function_call", "name": piece.name, "call_id": call_id, "arguments": ""}
-        self._open_item(item)
+        item = self._open_item({"type": "function_call", "name": piece.name, "call_id": call_id, "arguments": ""})
         event = self._place() | {"call_id": call_id}
         for delta in tokens(piece.arguments):
-            self._output_tokens += 1
+            self._made += Counts(text=1)
             self.emit({"type": "response.function_call_arguments.delta", **event, "delta": delta})
         done = {"name": piece.name, "arguments": piece.arguments}
         self.emit({"type": "response.function_call_arguments.done", **event, **done})
-        self._output[-1]["arguments"] = piece.arguments
+        item["arguments"] = piece.arguments
         self._close_item("incomplete" if piece.cut else "completed")
 
-    def _open_item(self, item: dict[str, Any]) -> None:
+    def _open_item(self, item: dict[str, Any]) -> dict[str, Any]:
         item = {"id": new_id("item"), "object": "realtime.item", "status": "in_progress", **item}
         self._output.append(item)
-        added = {"response_id": self.id, "output_index": len(self._output) - 1, "item": dict(item)}
+        added = {"response_id": self.id, "output_index": len(self._output) - 1, "item": shown(item)}
         self.emit({"type": "response.output_item.added", **added})
         if self.conversation is not None:
             previous = self.conversation.insert(item)
-            event = {"previous_item_id": previous, "item": dict(item)}
+            event = {"previous_item_id": previous, "item": shown(item)}
             self.emit({"type": "conversation.item.added", **event})
+        return item
 
     def _close_item(self, status: str) -> None:
         item = self._output[-1]
         item["status"] = status
-        done = {"response_id": self.id, "output_index": len(self._output) - 1, "item": dict(item)}
+        done = {"response_id": self.id, "output_index": len(self._output) - 1, "item": shown(item)}
         self.emit({"type": "response.output_item.done", **done})
         if self.conversation is not None and self.conversation.find(item["id"]) is not None:
-            event = {"previous_item_id": self.conversation.previous_of(item), "item": dict(item)}
+            event = {"previous_item_id": self.conversation.previous_of(item), "item": shown(item)}
             self.emit({"type": "conversation.item.done", **event})
 
     # event bodies
@@ -141,23 +161,8 @@ class RealtimeAnswer:
             "id": self.id,
             "status": status,
             "status_details": details,
-            "output": [dict(item) for item in self._output],
+            "output": [shown(item) for item in self._output],
             "conversation_id": None if self.conversation is None else self.conversation.id,
             **self.settings,
-            "usage": None if status == "in_progress" else self._usage(),
-        }
-
-    def _usage(self) -> dict[str, Any]:
-        return {
-            "total_tokens": self.tokens,
-            "input_tokens": self.input_tokens,
-            "output_tokens": self._output_tokens,
-            "input_token_details": {
-                "text_tokens": self.input_tokens,
-                "audio_tokens": 0,
-                "image_tokens": 0,
-                "cached_tokens": 0,
-                "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0},
-            },
-            "output_token_details": {"text_tokens": self._output_tokens, "audio_tokens": 0},
+            "usage": None if status == "in_progress" else usage(self.given, self._made),
         }

@@ -1,55 +1,78 @@
-"""The input audio buffer: audio that was appended and is not yet an item."""
+"""The input audio buffer: audio that was appended and is not yet an item, on the clock of all audio ever appended."""
 
 from __future__ import annotations
 
-import base64
-from typing import Any
-
 from attrs import define, field
 
-from realtime_sync.server._backend import new_id
+from realtime_sync.audio import AudioFormat, Recording, convert
 from realtime_sync.server._problem import Problem
 
 __all__ = ["InputAudio"]
 
-_MIN_COMMIT_MS = 100
-_MAX_BYTES = 64 * 2**20
-_BYTES_PER_MS = {"audio/pcm": 48, "audio/pcmu": 8, "audio/pcma": 8}
+MIN_COMMIT_MS = 100
+MAX_BYTES = 64 * 2**20
 
 
 @define(eq=False)
 class InputAudio:
-    """Belongs to the connection's thread. Holds at most 64 MiB."""
+    """Belongs to the connection's thread. Holds at most 64 MiB. Times are milliseconds since the session began."""
 
+    format: AudioFormat
     _data: bytearray = field(init=False, factory=bytearray, repr=False)
+    start_ms: float = field(init=False, default=0.0)
+    """Of the first byte that is held."""
+
+    @property
+    def end_ms(self) -> float:
+        """Return the length of everything that was ever appended."""
+        return self.start_ms + len(self._data) / self._bytes_a_ms
 
     def append(self, audio: bytes) -> None:
-        """Add audio, or raise the `Problem` of a full buffer."""
-        if len(self._data) + len(audio) > _MAX_BYTES:
-            msg = f"The input audio buffer is full: it holds {_MAX_BYTES} bytes. Commit or clear it."
+        """Add audio, or raise the `Problem` of a full buffer. It may end within a sample; the next goes on there."""
+        if len(self._data) + len(audio) > MAX_BYTES:
+            msg = f"The input audio buffer is full: it holds {MAX_BYTES} bytes. Commit or clear it."
             raise Problem(msg, code="input_audio_buffer_full")
         self._data += audio
 
-    def clear(self) -> None:
-        """Throw the audio away."""
-        self._data.clear()
+    def take(self, start_ms: float | None = None, end_ms: float | None = None) -> Recording:
+        """Remove the audio up to `end_ms` (None: all of it); return the part after `start_ms` (None: all of it)."""
+        start = 0 if start_ms is None else self._offset(start_ms)
+        end = self._offset(self.end_ms if end_ms is None else end_ms)
+        taken = bytes(self._data[start:end])
+        self._drop(end)
+        return Recording(self.format, taken)
 
-    def commit(self, audio_format: str) -> dict[str, Any]:
-        """Empty the buffer into a user item and return it, or raise the `Problem` of too little audio."""
-        milliseconds = len(self._data) / _BYTES_PER_MS[audio_format]
-        if milliseconds < _MIN_COMMIT_MS:
+    def forget(self, before_ms: float) -> None:
+        """Remove the audio before a moment."""
+        self._drop(self._offset(before_ms))
+
+    def check_commit(self) -> None:
+        """Raise the `Problem` of committing too little audio."""
+        held = self.end_ms - self.start_ms
+        if held < MIN_COMMIT_MS:
             msg = (
-                f"Error committing input audio buffer: buffer too small. Expected at least {_MIN_COMMIT_MS}ms of "
-                f"audio, but buffer only has {milliseconds:.2f}ms of audio."
+                f"Error committing input audio buffer: buffer too small. Expected at least {MIN_COMMIT_MS}ms of "
+                f"audio, but buffer only has {held:.2f}ms of audio."
             )
             raise Problem(msg, code="input_audio_buffer_commit_empty")
-        part = {"type": "input_audio", "audio": base64.b64encode(self._data).decode(), "transcript": None}
-        self._data.clear()
-        return {
-            "id": new_id("item"),
-            "object": "realtime.item",
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": [part],
-        }
+
+    def switch(self, audio_format: AudioFormat) -> None:
+        """Go on in another format; what is held is converted."""
+        if audio_format != self.format:
+            held = self._data[: self._offset(self.end_ms)]
+            self._data = bytearray(convert(bytes(held), self.format, audio_format))
+            self.format = audio_format
+
+    @property
+    def _bytes_a_ms(self) -> float:
+        return self.format.bytes_per_second / 1000
+
+    def _offset(self, at_ms: float) -> int:
+        """Return the byte at a moment, at the beginning of a sample, within what is held."""
+        width = self.format.sample_width
+        whole = len(self._data) // width * width
+        return min(whole, max(0, round((at_ms - self.start_ms) * self._bytes_a_ms) // width * width))
+
+    def _drop(self, size: int) -> None:
+        self.start_ms += size / self._bytes_a_ms
+        del self._data[:size]

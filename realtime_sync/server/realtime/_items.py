@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
 
+from realtime_sync.audio import AudioFormat, Recording
 from realtime_sync.server._backend import new_id
 from realtime_sync.server._problem import Problem, invalid
-from realtime_sync.server._shape import Check, anything, array, base64_bytes, one_of, record, tagged, text
+from realtime_sync.server._shape import Check, anything, array, base64_bytes, nullable, one_of, record, tagged, text
 
-__all__ = ["Conversation", "checked_item", "shown"]
+__all__ = ["Conversation", "audio_item", "checked_item", "retrieved", "shown"]
 
+_KEPT_BACK = {"audio", "hearing"}
 _status = one_of("completed", "incomplete", "in_progress")
 _common: dict[str, Check] = {
     "id": text(min_length=1, max_length=512),
@@ -30,9 +34,9 @@ def _image(value: Any, path: str) -> Any:
     return value
 
 
-def _audio(value: Any, path: str) -> Any:
-    base64_bytes()(value, path)
-    return value
+def _no_assistant_audio(_: Any, path: str) -> Any:
+    msg = f"Invalid '{path}': an assistant's audio cannot be created, only its transcript."
+    raise invalid(msg, path)
 
 
 _content: dict[str, dict[str, Check]] = {
@@ -40,7 +44,7 @@ _content: dict[str, dict[str, Check]] = {
     "user": {
         "input_text": _input_text,
         "input_audio": record(
-            {"type": anything, "audio": _audio, "transcript": text()},
+            {"type": anything, "audio": base64_bytes(), "transcript": nullable(text())},
             required=("audio",),
             defaults={"transcript": None},
         ),
@@ -48,7 +52,12 @@ _content: dict[str, dict[str, Check]] = {
             {"type": anything, "image_url": _image, "detail": one_of("auto", "low", "high")}, required=("image_url",)
         ),
     },
-    "assistant": {"output_text": _input_text},
+    "assistant": {
+        "output_text": _input_text,
+        "output_audio": record(
+            {"type": anything, "transcript": text(), "audio": _no_assistant_audio}, required=("transcript",)
+        ),
+    },
 }
 
 
@@ -72,29 +81,68 @@ _item_or_reference = tagged("type", {**_item_kinds, "item_reference": record({**
 _input = array(_item_or_reference)
 
 
-def checked_item(value: Any) -> dict[str, Any]:
-    """Return a client's item, checked and completed with what the server adds, or raise the `Problem` with it."""
-    return _completed(_item(value, "item"))
+def checked_item(value: Any, audio_format: AudioFormat) -> dict[str, Any]:
+    """Return a client's item, checked and completed with what the server adds, or raise the `Problem` with it.
+
+    Audio in it comes in `audio_format`, and is kept as a `Recording`.
+    """
+    return _completed(_item(value, "item"), audio_format, "item")
 
 
-def _completed(item: dict[str, Any]) -> dict[str, Any]:
+def _completed(item: dict[str, Any], audio_format: AudioFormat, path: str) -> dict[str, Any]:
     if item["type"] == "function_call":
         item.setdefault("call_id", new_id("call"))
+    if item["type"] == "message":
+        parts = enumerate(item["content"])
+        item = {**item, "content": [_with_recording(part, audio_format, f"{path}.content[{n}]") for n, part in parts]}
     # Whatever status a client gives, an item that it creates is complete.
     return {**item, "id": item.get("id") or new_id("item"), "object": "realtime.item", "status": "completed"}
 
 
-def shown(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the item as events show it: without audio bytes."""
+def _with_recording(part: dict[str, Any], audio_format: AudioFormat, path: str) -> dict[str, Any]:
+    if "audio" not in part:
+        return part
+    if len(part["audio"]) % audio_format.sample_width:
+        msg = f"Invalid '{path}.audio': the audio ends within a sample of {audio_format.sample_width} bytes."
+        raise invalid(msg, f"{path}.audio")
+    return {**part, "audio": Recording(audio_format, part["audio"])}
+
+
+def shown(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the item as events show it: without audio bytes, and without what is the server's own."""
     if item["type"] != "message":
-        return item
-    content = [{key: value for key, value in part.items() if key != "audio"} for part in item["content"]]
+        return dict(item)
+    content = [{key: value for key, value in part.items() if key not in _KEPT_BACK} for part in item["content"]]
     return {**item, "content": content}
+
+
+def retrieved(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the item with its audio, in base64."""
+    copy = shown(item)
+    for part, whole in zip(copy.get("content", ()), item.get("content", ()), strict=True):
+        if "audio" in whole:
+            part["audio"] = base64.b64encode(whole["audio"].data).decode()
+    return copy
+
+
+def audio_item(recording: Recording, item_id: str) -> dict[str, Any]:
+    """Return the user item for audio out of the input buffer."""
+    return {
+        "id": item_id,
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": None, "audio": recording}],
+    }
 
 
 @define(eq=False)
 class Conversation:
-    """The items of a session, in order. Belongs to the connection's thread."""
+    """The items of a session, in order. Belongs to the connection's thread.
+
+    In a content part, ``audio`` is a `Recording`, and ``hearing`` is there while it is not known what it says.
+    """
 
     id: str = field(factory=lambda: new_id("conv"))
     items: list[dict[str, Any]] = field(init=False, factory=list)
@@ -143,12 +191,12 @@ class Conversation:
         index = next((n for n, each in enumerate(self.items) if each is item), 0)
         return self.items[index - 1]["id"] if index else None
 
-    def context(self, value: Any) -> list[dict[str, Any]]:
+    def context(self, value: Any, audio_format: AudioFormat) -> list[dict[str, Any]]:
         """Return the items of a `response.create` input, references resolved."""
         context = []
         for index, item in enumerate(_input(value, "response.input")):
             if item["type"] != "item_reference":
-                context.append(_completed(item))
+                context.append(_completed(item, audio_format, f"response.input[{index}]"))
                 continue
             found = self.find(item["id"])
             if found is None:

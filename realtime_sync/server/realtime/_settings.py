@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from realtime_sync.server._problem import Problem, invalid
@@ -21,9 +22,18 @@ from realtime_sync.server._shape import (
     text,
 )
 
-__all__ = ["RESPONSE_SETTINGS", "default_session", "merge", "update"]
+__all__ = ["RESPONSE_SETTINGS", "check_voice", "default_session", "merge", "update"]
 
 _PCM = {"type": "audio/pcm", "rate": 24000}
+_SERVER_VAD = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "idle_timeout_ms": None,
+    "create_response": True,
+    "interrupt_response": True,
+}
 
 
 def _unsupported(what: str) -> Check:
@@ -79,9 +89,6 @@ def _modalities(value: Any, path: str) -> Any:
     if len(set(value)) > 1:
         msg = f"Invalid modalities: {value}. Supported combinations are: ['text'] and ['audio']."
         raise invalid(msg, path)
-    if value[0] == "audio":
-        msg = "This local server speaks text only: set output_modalities to ['text']."
-        raise invalid(msg, path)
     return value[:1]
 
 
@@ -95,12 +102,32 @@ _transcription = record(
         "delay": one_of("minimal", "low", "medium", "high", "xhigh"),
     }
 )
+_switches: dict[str, Check] = {"type": anything, "create_response": boolean, "interrupt_response": boolean}
+_turn_detection = tagged(
+    "type",
+    {
+        "server_vad": record(
+            {
+                **_switches,
+                "threshold": number(0, 1),
+                "prefix_padding_ms": integer(0),
+                "silence_duration_ms": integer(0),
+                "idle_timeout_ms": nullable(integer(5000, 30000)),
+            },
+            defaults=_SERVER_VAD,
+        ),
+        "semantic_vad": record(
+            {**_switches, "eagerness": one_of("low", "medium", "high", "auto")},
+            defaults={"eagerness": "auto", "create_response": True, "interrupt_response": True},
+        ),
+    },
+)
 _audio_input = record(
     {
         "format": _format,
         "noise_reduction": nullable(record({"type": one_of("near_field", "far_field")}, required=("type",))),
         "transcription": nullable(_transcription),
-        "turn_detection": nullable(_unsupported("detects no turns: set turn_detection to null, commit, and create")),
+        "turn_detection": nullable(_turn_detection),
     }
 )
 _audio_output = record({"format": _format, "speed": number(0.25, 1.5), "voice": _voice})
@@ -157,16 +184,13 @@ RESPONSE_SETTINGS: dict[str, Check] = {
 
 
 def default_session(session_id: str, model: str, expires_at: int | None) -> dict[str, Any]:
-    """Return the effective session of a new connection; `expires_at` in unix seconds, None: never.
-
-    It differs from the API's where this server can do less: text instead of audio answers, no turn detection.
-    """
+    """Return the effective session of a new connection; `expires_at` in unix seconds, None: never."""
     return {
         "type": "realtime",
         "object": "realtime.session",
         "id": session_id,
         "model": model,
-        "output_modalities": ["text"],
+        "output_modalities": ["audio"],
         "instructions": "",
         "tools": [],
         "tool_choice": "auto",
@@ -176,7 +200,12 @@ def default_session(session_id: str, model: str, expires_at: int | None) -> dict
         "prompt": None,
         "expires_at": expires_at,
         "audio": {
-            "input": {"format": dict(_PCM), "transcription": None, "noise_reduction": None, "turn_detection": None},
+            "input": {
+                "format": dict(_PCM),
+                "transcription": None,
+                "noise_reduction": None,
+                "turn_detection": dict(_SERVER_VAD),
+            },
             "output": {"format": dict(_PCM), "voice": "alloy", "speed": 1.0},
         },
         "include": None,
@@ -190,8 +219,18 @@ def merge(session: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**session, **changes, "audio": merged_audio}
 
 
-def update(session: dict[str, Any], changes: Any) -> dict[str, Any]:
-    """Return the session after a client's `session.update`, or raise the `Problem` with it."""
+def check_voice(session: dict[str, Any], output: Mapping[str, Any], param: str) -> None:
+    """Raise the `Problem` of another voice than the session's; `output` is an audio.output that a client sent."""
+    if output.get("voice", session["audio"]["output"]["voice"]) != session["audio"]["output"]["voice"]:
+        msg = "The voice cannot change any more: the conversation has audio of the assistant's."
+        raise Problem(msg, code="cannot_update_voice", param=param)
+
+
+def update(session: dict[str, Any], changes: Any, *, has_spoken: bool) -> dict[str, Any]:
+    """Return the session after a client's `session.update`, or raise the `Problem` with it.
+
+    `has_spoken`: audio was sent, so that the voice is fixed.
+    """
     checked = _update(changes, "session")
     if checked["type"] != "realtime":
         msg = f"Invalid value: '{checked['type']}'. The type of this session is 'realtime' and cannot change."
@@ -202,4 +241,6 @@ def update(session: dict[str, Any], changes: Any) -> dict[str, Any]:
     if session["tracing"] is not None and checked.get("tracing", session["tracing"]) != session["tracing"]:
         msg = "Tracing cannot be changed once it is set."
         raise invalid(msg, "session.tracing")
+    if has_spoken:
+        check_voice(session, checked.get("audio", {}).get("output", {}), "session.audio.output.voice")
     return merge(session, checked)

@@ -264,12 +264,19 @@ class RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction(WireObj
 
 @frozen(kw_only=True, eq=False, repr=False)
 class RealtimeTranscriptionSessionTurnDetection(WireObject):
-    """The turn detection of a transcription session, as in force."""
+    """The turn detection of a transcription session, as in force; of either kind."""
 
     type: str | None = None
+    """``server_vad`` or ``semantic_vad``."""
     threshold: float | None = None
     prefix_padding_ms: int | None = None
     silence_duration_ms: int | None = None
+    # What the request has; the description of the answer leaves it out.
+    idle_timeout_ms: int | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    eagerness: str | None = None
+    """``low``, ``medium``, ``high`` or ``auto``."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)

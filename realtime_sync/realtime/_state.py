@@ -1,0 +1,116 @@
+"""What is known of one turn while it runs."""
+
+from __future__ import annotations
+
+import enum
+import secrets
+import time
+from typing import Any
+
+from attrs import define, field
+
+from realtime_sync.realtime._turn import TEXT_DELTAS, Timings
+from realtime_sync.session import Deadline, EventQueue
+
+__all__ = ["AUDIO_DELTA", "REFUSED", "Phase", "TurnState"]
+
+AUDIO_DELTA = "response.output_audio.delta"
+
+
+class Phase(enum.Enum):
+    """Where a turn is."""
+
+    WAITING = "waiting for the conversation to be free"
+    SPEAKING = "its audio is on the way, or the server has not answered it yet"
+    SENT = "sent, not yet answered"
+    RUNNING = "its response runs"
+    REFUSED = "another response was active; to be sent again"
+    OVER = "ended, failed or abandoned before it began"
+
+
+class _Refused:
+    """The type of `REFUSED`."""
+
+    type = "refused"
+
+
+REFUSED = _Refused()
+"""Put into a turn's queue to tell its consumer to send the create again."""
+
+
+@define(eq=False, kw_only=True)
+class TurnState:
+    """One turn, from the call to its terminal event. The session's lock guards every field but the first four."""
+
+    queue: EventQueue
+    deadline: Deadline
+    out_of_band: bool = False
+    token: str = field(factory=lambda: secrets.token_hex(8))
+    phase: Phase = Phase.WAITING
+    create_event_id: str | None = None
+    response_id: str | None = None
+    error: Any = None
+    """The error event that failed the turn."""
+    suspect: Any = None
+    """The first error event that named nothing and came while the create was unanswered: it may be the answer."""
+    suspected_at: float = 0.0
+    cancel_asked: bool = False
+    """Somebody cancelled it: as soon as its response is known, and it has no further one."""
+    abandoned_at: float | None = None
+    item_ids: set[str] = field(factory=set)
+    event_ids: set[str] = field(factory=set)
+    # of a turn that is spoken
+    detected: bool = False
+    """The server finds the turn in the audio by itself."""
+    awaits_detection: bool = False
+    """The server finds the turn in the audio and answers it by itself."""
+    input_sent: bool = False
+    """All its audio, the silence behind it included, is sent."""
+    heard: bool = False
+    """The server has found speech in it."""
+    unanswered_speech: bool = False
+    """Speech began since the last response did, so another one is to come."""
+    committed: bool = False
+    """What was found has become an item."""
+    fed_by: int | None = None
+    """The thread inside the user's own source of audio now. Written by that thread only."""
+    transcripts_due: set[str] = field(factory=set)
+    """Items of the input whose transcript has not come."""
+    transcribes: bool = False
+    # when, monotonic
+    started_at: float | None = None
+    first_event_at: float | None = None
+    first_token_at: float | None = None
+    first_audio_at: float | None = None
+    done_at: float | None = None
+
+    @property
+    def abandoned(self) -> bool:
+        return self.abandoned_at is not None
+
+    def timings(self) -> Timings:
+        """Return the arrival times relative to the start."""
+        start = self.started_at
+
+        def since(moment: float | None) -> float | None:
+            return None if moment is None or start is None else moment - start
+
+        return Timings(
+            first_event=since(self.first_event_at),
+            first_token=since(self.first_token_at),
+            first_audio=since(self.first_audio_at),
+            done=since(self.done_at),
+        )
+
+    def note_arrival(self, kind: str) -> None:
+        """Keep the time of the first event, of the first text and of the first audio."""
+        if self.first_event_at is None:
+            self.first_event_at = time.monotonic()
+        if self.first_token_at is None and kind in TEXT_DELTAS:
+            self.first_token_at = time.monotonic()
+        if self.first_audio_at is None and kind == AUDIO_DELTA:
+            self.first_audio_at = time.monotonic()
+
+    def goes_on(self) -> bool:
+        """Tell whether the end of a response is not the end of the turn: more audio, or its answer, is to come."""
+        return self.awaits_detection and not self.cancel_asked and (not self.input_sent or self.unanswered_speech)
