@@ -147,9 +147,7 @@ class Reader:
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
-            pending = core.acknowledgements.pending(data, waited_for=False)
-            if pending is not None:
-                core.acknowledgements.register(pending)
+            core.acknowledgements.register(data, waited_for=False)
             core.api.sent_locked(data, None)
             core.events_sent += 1
             if core.ledger is not None:
