@@ -21,6 +21,7 @@ The tree (a test compares this drawing with the classes)::
     ├── ConnectionClosed
     │   ├── ClosedOK
     │   ├── ClosedError
+    │   ├── ReconnectFailed
     │   └── TurnInterrupted
     ├── ReceiveTimeout                      (also TimeoutError)
     ├── SendTimeout                         (also TimeoutError)
@@ -40,7 +41,7 @@ the failed request can have reached the server, so that doing it again cannot do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "RateLimitError",
     "RealtimeSyncError",
     "ReceiveTimeout",
+    "ReconnectFailed",
     "RemoteProtocolError",
     "RequestTimeout",
     "ResponseFailed",
@@ -330,6 +332,31 @@ class ClosedOK(ConnectionClosed):
 
 class ClosedError(ConnectionClosed):
     """The connection ended in any other way. ``__cause__`` has the reason where there is one."""
+
+
+class ReconnectFailed(ConnectionClosed):
+    """The connection was lost and could not be got back.
+
+    Attributes:
+        unsent: the events (dicts) that were queued and never reached the server.
+        unconfirmed: the ids of the events that were sent and not answered before the connection was lost: whether the
+            server acted on them is not known.
+        attempts: how often dialling was tried.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        unsent: Sequence[Mapping[str, Any]] = (),
+        unconfirmed: Sequence[str] = (),
+        attempts: int = 0,
+        **connection: Any,
+    ) -> None:
+        super().__init__(message, **connection)
+        self.unsent = tuple(unsent)
+        self.unconfirmed = tuple(unconfirmed)
+        self.attempts = attempts
 
 
 class TurnInterrupted(ConnectionClosed):

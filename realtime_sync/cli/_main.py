@@ -54,15 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="hold a conversation and show what it took")
-    demo.add_argument(
-        "text", nargs="*", help="one turn each; without any, the lines of standard input, or a short script"
-    )
+    demo.add_argument("text", nargs="*", help="one turn each; without any, the lines of standard input, or a tour")
     where = demo.add_mutually_exclusive_group()
     where.add_argument(
         "--real", action="store_true", help="talk to OpenAI with OPENAI_API_KEY, not to the local server"
     )
     where.add_argument("--base-url", metavar="URL", help="talk to the server at this base URL")
     demo.add_argument("--model", default="gpt-realtime", help="the model to ask for (default: %(default)s)")
+    demo.add_argument("--wav", metavar="FILE", help="say what is in this WAV file")
+    demo.add_argument(
+        "--output", default="answer.wav", metavar="FILE", help="write the spoken answer here (default: %(default)s)"
+    )
     demo.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="for one turn (default: %(default)g)"
     )

@@ -9,6 +9,8 @@ from attrs import define, field
 
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._events import refused_event_id
+from realtime_sync.realtime._mirror import MIRRORED, ConversationMirror
+from realtime_sync.realtime._resume import RealtimeResumption
 from realtime_sync.realtime._rules import HARMLESS_CODES, RULES, error_code
 from realtime_sync.realtime._settings import part_of
 from realtime_sync.realtime._state import AUDIO_DELTA, TurnState
@@ -41,6 +43,8 @@ class RealtimeApi:
     """The session object of the last session.created or session.updated."""
     session_id: str | None = field(init=False, default=None)
     """Its id; servers leave it out of session.updated."""
+    resumption: RealtimeResumption | None = field(init=False, default=None, repr=False)
+    """For sessions that reconnect."""
     _core: Core = field(init=False, repr=False)
 
     def bind(self, core: Core) -> None:
@@ -53,6 +57,12 @@ class RealtimeApi:
             close_queue=core.close_queue_locked,
         )
 
+    def reconnects(self, resume: str, max_items: int) -> RealtimeResumption:
+        """Keep what a new connection needs; before the first event. `resume`, `max_items`: see `RetryPolicy`."""
+        mirror = ConversationMirror(max_items) if resume == "conversation" else None
+        self.resumption = RealtimeResumption(self.book, mirror)
+        return self.resumption
+
     def new_queue_locked(self) -> EventQueue:
         """Make and open a queue for a turn."""
         queue = self._core.new_queue()
@@ -60,11 +70,13 @@ class RealtimeApi:
         return queue
 
     def has_routes_locked(self) -> bool:
-        return self.book.has_routes
+        return self.book.has_routes or (self.resumption is not None and self.resumption.mirror is not None)
 
     def owner_locked(self, entry: Entry) -> EventQueue | Any | None:
         event = entry[1]
         kind = event.type
+        if self.resumption is not None:
+            self._note_for_resumption(self.resumption, event, kind)
         if kind in _SESSION:
             self.effective = getattr(event, "session", None) or self.effective
             self.session_id = getattr(self.effective, "id", None) or self.session_id
@@ -72,12 +84,23 @@ class RealtimeApi:
             self.book.speech_ended()
         return self.book.owner(event)
 
+    @staticmethod
+    def _note_for_resumption(resumption: RealtimeResumption, event: Any, kind: str) -> None:
+        if kind == "session.updated":
+            resumption.updated_locked()
+        elif kind == "error":
+            resumption.refused_locked(refused_event_id(event))
+        elif kind in MIRRORED and resumption.mirror is not None:
+            resumption.mirror.heard_locked(event)
+
     def _vad_creates_responses(self) -> bool:
         detection = part_of(self.effective, "audio", "input", "turn_detection")
         return part_of(detection, "create_response") is not False
 
     def sent_locked(self, data: Mapping[str, Any], claim: object) -> None:
         turn = claim if isinstance(claim, TurnState) else None
+        if self.resumption is not None and data["type"] == "session.update":
+            self.resumption.sent_locked(data)
         if turn is not None or data["type"] in _NOTED:
             self.book.sent(data, turn)
 

@@ -16,9 +16,9 @@ from realtime_sync.transport._nested import NestedTls
 from realtime_sync.transport._poll import READ, WRITE
 from realtime_sync.transport._tenancy import Tenancy
 
-__all__ = ["Stream"]
+__all__ = ["TLS_PIECE", "Stream"]
 
-_RECORD = 16 * 1024
+TLS_PIECE = 16 * 1024
 """A TLS write is all or nothing: pieces of one record each make its progress visible."""
 _WRITE = 256 * 1024
 
@@ -102,7 +102,7 @@ class Stream:
             return True
         try:
             with self._tls_lock:
-                sent.append(self._socket.send(data[:_RECORD]))
+                sent.append(self._socket.send(data[:TLS_PIECE]))
         except ssl.SSLWantWriteError:
             self.write_events = WRITE
             return False

@@ -13,7 +13,7 @@ from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import build_frame
 from realtime_sync.transport._outbox import Batch, Outbox, Unframed
 from realtime_sync.transport._poll import READ, Poller
-from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._stream import TLS_PIECE, Stream
 from realtime_sync.transport._waker import Waker
 
 __all__ = ["Writer"]
@@ -99,12 +99,14 @@ class Writer:
                 if not self._stream.send(rest, batch.sent):
                     return False, False
             except OSError as error:
+                batch.doubtful = TLS_PIECE if self._stream.is_tls else 0
                 self.fail(error)
                 return False, False
             except BaseException as error:
                 # An interrupt inside a TLS write: whether the record is out cannot be known, and the
                 # stream bears neither a gap nor a double.
                 if self._stream.is_tls:
+                    batch.doubtful = TLS_PIECE
                     self.fail(error)
                 raise
             self.bytes_sent += batch.sent[-1]
