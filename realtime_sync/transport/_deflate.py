@@ -194,9 +194,8 @@ class _Deflate(Codec):
         deflater = self._deflater or settings.make()
         data = deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH)
         if settings.keeps:
-            self._deflater = (
-                deflater  # It refers back to this message from now on, so that it has to be sent like this.
-            )
+            # It refers back to this message from now on, so that it has to be sent like this.
+            self._deflater = deflater
         elif len(data) - len(_TAIL) >= len(payload):
             return 0, payload
         return RSV1, data[: -len(_TAIL)]
