@@ -360,7 +360,7 @@ def test_interrupted_senders_that_wait(peer):
         wait_until(lambda: connection._role.holder is not None)
         assert interrupts(lambda: connection.receive(10), 200) == 200
         assert not connection._writer._waiting
-        assert not connection._role._waiting
+        assert not connection._role.waiting
         link.send("done")
         assert reading.result() == "done"
         assert connection.is_open
