@@ -236,7 +236,7 @@ class Stopped(BaseException):
     """As KeyboardInterrupt, that pytest would take for its own."""
 
 
-def test_an_interrupt_inside_the_source_leaves_the_turn(connect):
+def test_ctrl_c_inside_the_source_leaves_the_turn(connect):
     """What the source was about to say is lost, so the rest is not sent as if it had ended."""
     rt, peer = connect()
     greet(rt, peer, None)

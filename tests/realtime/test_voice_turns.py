@@ -377,7 +377,7 @@ def test_a_server_that_says_nothing_about_speech(connect):
     assert asked.result().text == "yes"
 
 
-def test_detection_that_may_not_interrupt_leaves_speech_unanswered(connect):
+def test_detection_that_may_not_cut_off_leaves_speech_unanswered(connect):
     """interrupt_response false: what is said during the response gets no response of its own, and is not waited for."""
     rt, peer = connect()
     greet(rt, peer, {**voice.VAD, "interrupt_response": False})
