@@ -234,6 +234,7 @@ class Core:
         self.mailbox.remove_locked(unwanted)
         self.callbacks.remove_locked(unwanted)
         self.urgent.remove_locked(unwanted)
+        self.flow.resume_if_paused()
 
     def stats(self) -> Stats:
         """Take a snapshot of the counters."""
