@@ -244,8 +244,7 @@ class TurnBook:
         turn.response_id = response_id
         turn.heard = True
         turn.unanswered_speech = turn.in_speech  # What began since the commit is not answered by this.
-        if not turn.detected and not turn.clearing:
-            self.input.release_locked(turn)
+        self.input.answered_locked(turn)
         self._route(response_id, turn)
         if turn.abandoned or turn.cancel_asked:
             self._submit({"type": "response.cancel", "response_id": response_id})

@@ -96,8 +96,7 @@ class InputBook:
             turn.unanswered_speech = turn.committed = True
             if turn.transcribes and item_id is not None:
                 turn.transcripts_due.add(item_id)
-            if not turn.detected:
-                self.floor.release_locked(turn)
+            self.answered_locked(turn)
         return turn
 
     def expects_response(self) -> TurnState | None:
@@ -105,6 +104,11 @@ class InputBook:
         turn = self.speaker
         # Not only once speech was heard: some servers say nothing of it.
         return turn if turn is not None and turn.awaits_detection and turn.started_at is not None else None
+
+    def answered_locked(self, turn: TurnState) -> None:
+        """Note that the server has made something of a turn's audio: by push to talk, that was all of it."""
+        if not turn.detected and not turn.clearing:
+            self.release_locked(turn)
 
     def release_locked(self, turn: TurnState) -> None:
         """Let the next turn speak."""
