@@ -25,6 +25,7 @@ from realtime_sync.server._speaker import Speaker, default_speaker, speak_by_esp
 from realtime_sync.server._transcriber import Transcriber, transcribe_by_likeness
 from realtime_sync.server._web import HttpFront, make_app
 from realtime_sync.server.realtime import realtime_routes
+from realtime_sync.server.responses import responses_routes
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -131,6 +132,7 @@ class LocalServer:
             self._port = int(listening.getsockname()[1])
             app = make_app(self._api_key)
             app.register_blueprint(realtime_routes(self._backend), url_prefix="/v1")
+            app.register_blueprint(responses_routes(self._backend), url_prefix="/v1")
             front = HttpFront(listening, app)
             self._listener = Listener(
                 socket=listening, handle=front.handle, tls=self._context, before=self._before_connection
