@@ -57,10 +57,21 @@ class RealtimeSession:
         self._turns = TurnTaking(state=self._state, ears=self._ears, responses=self._responses)
 
     @classmethod
-    def start(cls, channel: Channel, handshake: Handshake, *, backend: Backend, model: str) -> RealtimeSession:
-        """Return a session for a new connection."""
+    def start(
+        cls,
+        channel: Channel,
+        handshake: Handshake,
+        *,
+        backend: Backend,
+        model: str,
+        configured: dict[str, Any] | None = None,
+    ) -> RealtimeSession:
+        """Return a session for a new connection; `configured` is what its client secret says (None: it has none)."""
         lifetime = SESSION_SECONDS * backend.time_scale or None
         settings = default_session(new_id("sess"), model, int(time.time() + lifetime) if lifetime else None)
+        if configured is not None:
+            own = {name: settings[name] for name in ("id", "model", "expires_at")}
+            settings = {**configured, **own}
         return cls(
             state=State(channel=channel, backend=backend, settings=settings),
             connection=handshake.connection,

@@ -73,7 +73,12 @@ class ResponsesAnswer:
 
     def begin(self) -> None:
         """Send the first events; what needs no responder is over then, see `status`."""
+        if self.plan.params.get("background"):
+            self.status = "queued"
         self.send("response.created", response=self.snapshot())
+        if self.status == "queued":
+            self.send("response.queued", response=self.snapshot())
+            self.status = "in_progress"
         self.send("response.in_progress", response=self.snapshot())
         if self.plan.compaction is not None:
             self._compact(self.plan.compaction)
@@ -104,9 +109,13 @@ class ResponsesAnswer:
         self._close_message("completed" if status == "completed" else "incomplete")
         self.status = status
         self._details = None if reason is None else {"reason": reason}
-        response = self.snapshot()
-        # There is no event for a response that was cancelled while it ran in the background.
-        self.send(f"response.{'incomplete' if status == 'cancelled' else status}", response=response)
+        self.send(f"response.{status}", response=self.snapshot())
+
+    def cancel(self) -> None:
+        """End the response without a last event: the API has none for this."""
+        if self._message is not None:
+            self._output[-1] = {**self._message, "status": "incomplete", "content": [_text_part("".join(self._words))]}
+        self.status = "cancelled"
 
     def inject(self, items: Iterable[Item]) -> None:
         """Take what the client commits into the running response."""
@@ -122,7 +131,7 @@ class ResponsesAnswer:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the response as it is now."""
-        ended = self.status != "in_progress"
+        ended = self.status not in {"queued", "in_progress"}
         return {
             "id": self.id,
             "object": "response",
