@@ -22,6 +22,7 @@ EXPECTED = {
     "compact": {"input_tokens": 4, "text": "Your name is Ada."},
 }
 CLIENTS = {"javascript": "responses_client.mjs"}
+LOOPS = {"agents": "agents_responses.py"}
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +48,10 @@ def outcomes(serve, tls):
 def test_a_scenario(outcomes, client, protocol, scenario):
     """What the scenario shows is the same for every client."""
     assert outcomes(client)[protocol, scenario] == {"result": EXPECTED[scenario]}
+
+
+@pytest.mark.parametrize("client", LOOPS)
+def test_an_agent_loop(serve, client):
+    """openai-agents runs its tool loop over the WebSocket, whole and streamed."""
+    (answers,) = run([*command(LOOPS[client]), serve()], {})
+    assert answers == ["get_weather answered: sunny in Oslo", "get_weather answered: sunny in Rome", True]
