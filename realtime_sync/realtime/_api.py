@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._events import refused_event_id
+from realtime_sync.realtime._input_book import TRANSCRIPT_ENDS
 from realtime_sync.realtime._mirror import MIRRORED, ConversationMirror
 from realtime_sync.realtime._resume import RealtimeResumption
 from realtime_sync.realtime._rules import HARMLESS_CODES, RULES, error_code
-from realtime_sync.realtime._settings import part_of
+from realtime_sync.realtime._settings import part_of, transcribes
 from realtime_sync.realtime._state import AUDIO_DELTA, TurnState
 from realtime_sync.session import Core, Entry, EventQueue, Rule
+from realtime_sync.types import UnknownEvent
 
-__all__ = ["RealtimeApi"]
+__all__ = ["SESSION_EVENTS", "RealtimeApi"]
 
 _VAD_MAY_START = frozenset({"input_audio_buffer.speech_stopped", "input_audio_buffer.timeout_triggered"})
 
-_SESSION = frozenset({"session.created", "session.updated"})
+SESSION_EVENTS = frozenset({"session.created", "session.updated"})
 _TRACKED = (
-    frozenset({"response.created", "response.done", "error", "input_audio_buffer.committed", AUDIO_DELTA})
-    | _SESSION
+    frozenset(
+        {
+            "response.created",
+            "response.done",
+            "error",
+            "input_audio_buffer.committed",
+            "input_audio_buffer.cleared",
+            "conversation.item.truncated",
+            "conversation.item.deleted",
+        }
+    )
+    | SESSION_EVENTS
     | _VAD_MAY_START
+    | TRANSCRIPT_ENDS
 )
-_NOTED = frozenset({"response.create", "input_audio_buffer.commit"})
+_NOTED = frozenset({"response.create", "input_audio_buffer.commit", "input_audio_buffer.clear"})
 
 
 @define(eq=False)
@@ -36,6 +49,7 @@ class RealtimeApi:
     registry: str = field(init=False, default="realtime")
     rules: Mapping[str, Rule] = field(init=False, default=RULES, repr=False)
     tracked: frozenset[str] = field(init=False, default=_TRACKED, repr=False)
+    counted: frozenset[str] = field(init=False, default=frozenset({AUDIO_DELTA}), repr=False)
     is_call: bool = False
     """The session controls a WebRTC or SIP call, whose audio the server plays."""
     book: TurnBook = field(init=False, repr=False)
@@ -45,6 +59,8 @@ class RealtimeApi:
     """Its id; servers leave it out of session.updated."""
     resumption: RealtimeResumption | None = field(init=False, default=None, repr=False)
     """For sessions that reconnect."""
+    untold: bool = field(init=False, default=False)
+    """The server was given its time to tell the session, and did not. (No lock: only ever set.)"""
     _core: Core = field(init=False, repr=False)
 
     def bind(self, core: Core) -> None:
@@ -77,8 +93,9 @@ class RealtimeApi:
         kind = event.type
         if self.resumption is not None:
             self._note_for_resumption(self.resumption, event, kind)
-        if kind in _SESSION:
+        if kind in SESSION_EVENTS:
             self.effective = getattr(event, "session", None) or self.effective
+            self.book.transcribes = transcribes(self.effective)
             self.session_id = getattr(self.effective, "id", None) or self.session_id
         elif kind in _VAD_MAY_START and self._vad_creates_responses():
             self.book.speech_ended()
@@ -92,6 +109,12 @@ class RealtimeApi:
             resumption.refused_locked(refused_event_id(event))
         elif kind in MIRRORED and resumption.mirror is not None:
             resumption.mirror.heard_locked(event)
+
+    def count_locked(self, entries: Sequence[Entry]) -> None:
+        arrived = self.book.spoken.arrived
+        for _, event, _ in entries:
+            if event.type == AUDIO_DELTA and event.__class__ is not UnknownEvent:
+                arrived(event)
 
     def _vad_creates_responses(self) -> bool:
         detection = part_of(self.effective, "audio", "input", "turn_detection")

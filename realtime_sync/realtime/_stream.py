@@ -17,7 +17,7 @@ from realtime_sync.errors import (
 from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
-from realtime_sync.realtime._sending import OutOfTime, TurnSender
+from realtime_sync.realtime._sending import NothingHeard, OutOfTime, TurnSender
 from realtime_sync.realtime._settings import output_format
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
@@ -27,6 +27,8 @@ from realtime_sync.types import UnknownEvent
 __all__ = ["TurnStream", "Turns", "start_turn", "with_token"]
 
 MAX_METADATA = 16
+TRANSCRIPT_SECONDS = 2.0
+"""How long a turn waits, after its response, for the transcript of what was asked."""
 
 
 class TurnStream(ClosesOnExit):
@@ -40,13 +42,18 @@ class TurnStream(ClosesOnExit):
     """
 
     def __init__(
-        self, core: Core, api: RealtimeApi, state: TurnState, sender: TurnSender | None, audio_format: AudioFormat
+        self,
+        core: Core,
+        api: RealtimeApi,
+        state: TurnState,
+        sender: TurnSender | None,
+        audio_format: AudioFormat | None,
     ) -> None:
         self._core = core
         self._api = api
         self._state = state
         self._sender = sender
-        self._audio_format = audio_format
+        self._given_format = audio_format
         self._builder = TurnBuilder(audio_format)
 
     # -- consuming ----------------------------------------------------------------------------------------------
@@ -67,9 +74,13 @@ class TurnStream(ClosesOnExit):
         except OutOfTime:
             raise self._timed_out() from None
         except ConnectionClosed as error:
-            if self._builder.final:
+            if self._builder.final and not self._state.unfinished():
                 raise StopIteration from None  # Only the transcript of what was asked was still to come.
             raise self._interrupted(error) from error.__cause__
+        except NothingHeard:
+            self.close()
+            msg = "the server's voice detection found no speech in the audio"
+            raise RequestTimeout(msg, partial=self._partial()) from None
         except StopIteration:
             raise
         except Exception:
@@ -78,23 +89,34 @@ class TurnStream(ClosesOnExit):
 
     def _next(self) -> Any:
         """Return the next event, doing meanwhile what there is to send."""
-        sender, queue = self._sender, self._state.queue
+        sender, state = self._sender, self._state
         while True:
+            if sender is not None:
+                sender.catch_up()
             try:
-                event = queue.take(self._state.deadline if sender is None else sender.wait_until())[1]
+                event = state.queue.take(self._wait_until())[1]
             except Empty:
-                if sender is None:
+                if state.transcribing():
+                    self.close()
+                elif sender is None:
                     raise OutOfTime from None
-                sender.overdue()
+                else:
+                    sender.overdue()
                 continue
             if event is REFUSED and sender is not None:
-                self._builder = TurnBuilder(self._audio_format)  # It was of the response that stood in the way.
+                self._builder = TurnBuilder(self._given_format)  # It was of the response that stood in the way.
                 sender.send_again()
                 continue
             self._builder.add(event)
             if sender is not None:
                 sender.noticed(event.type)
             return event
+
+    def _wait_until(self) -> Deadline:
+        """Return until when to wait for an event."""
+        if self._state.transcribing():
+            return self._state.sooner(TRANSCRIPT_SECONDS)
+        return self._state.deadline if self._sender is None else self._sender.wait_until()
 
     def _begin(self) -> None:
         if self._sender is not None:
@@ -120,9 +142,9 @@ class TurnStream(ClosesOnExit):
                 yield event.audio
 
     @property
-    def audio_format(self) -> AudioFormat:
-        """The format of the turn's audio."""
-        return self._audio_format
+    def audio_format(self) -> AudioFormat | None:
+        """The format of the turn's audio; None: one that this library does not know."""
+        return self._builder.audio_format
 
     def turn(self) -> Turn:
         """Wait for the end of the turn and return all of it, also what was iterated over before.
@@ -157,12 +179,11 @@ class TurnStream(ClosesOnExit):
 
     def _timed_out(self) -> RequestTimeout:
         state = self._state
-        phase = state.phase
-        self.close()
-        msg = f"the turn did not end in time (it was {phase.value}); its response is cancelled"
-        if phase is Phase.SENT and state.suspect is not None:
+        msg = f"the turn did not end in time: {state.describe()}"
+        if state.phase is Phase.SENT and state.suspect is not None:
             msg += f"; an error that names no event came meanwhile: {server_error(state.suspect)}"
-        return RequestTimeout(msg, partial=self._partial())
+        self.close()
+        return RequestTimeout(msg, partial=self._partial(), replay_safe=state.started_at is None)
 
     def _interrupted(self, error: ConnectionClosed) -> TurnInterrupted:
         return TurnInterrupted(
@@ -193,13 +214,12 @@ class TurnStream(ClosesOnExit):
     def __del__(self) -> None:
         """Leave on the reader."""
         state = getattr(self, "_state", None)
-        if state is not None and state.phase is not Phase.OVER:
+        if state is not None and (state.phase is not Phase.OVER or state.transcripts_due):
             self._core.post_locked(self._api.book.abandon, state)
 
 
-def start_turn(core: Core, api: RealtimeApi, content: TurnInput, timeout: float | None) -> TurnStream:
+def start_turn(core: Core, api: RealtimeApi, content: TurnInput, deadline: Deadline) -> TurnStream:
     """Send a turn of ours and return its stream."""
-    deadline = Deadline(timeout)
     item, response, audio = content.item, content.response, content.audio
     state = TurnState(
         queue=core.new_queue(),

@@ -234,6 +234,7 @@ class Core:
         self.mailbox.remove_locked(unwanted)
         self.callbacks.remove_locked(unwanted)
         self.urgent.remove_locked(unwanted)
+        self.flow.resume_if_paused()
 
     def stats(self) -> Stats:
         """Take a snapshot of the counters."""
@@ -331,46 +332,46 @@ class Core:
         """Register an event and queue it, or hold it for the next connection, as one step; return if there was room."""
         if self.ended is not None:
             raise self.closed_error()
-        ledger = self.ledger
-        if ledger is None:
-            return self._queue_locked(data, outgoing, claim, pending)
         held = Held(data, outgoing, claim, pending)
-        if not ledger.holding:
+        ledger = self.ledger
+        if ledger is None or not ledger.holding:
             try:
-                offered = self._queue_locked(data, outgoing, claim, pending)
+                return self._queue_locked(held)
             except ConnectionClosed as error:
-                if self.closing or error.closed_by == "local" or not ledger.returns(error.code):
+                if ledger is None or self.closing or error.closed_by == "local" or not ledger.returns(error.code):
                     raise
                 ledger.holding = True  # It is over, which the reader has not noticed yet.
-            else:
-                if offered:
-                    ledger.queued_locked(held, self.connection.messages_written)
-                return offered
         return ledger.hold_locked(held)
 
-    def _queue_locked(
-        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, pending: Pending | None
-    ) -> bool:
+    def _queue_locked(self, held: Held) -> bool:
         """Register an event and queue it on the connection, as one step; return whether there was room."""
         queued_before, sent_before = self.connection.messages_sent, self.events_sent
         try:
-            if pending is not None:
-                self.acknowledgements.place(pending)
-            if self.connection.offer(outgoing):
+            if held.pending is not None:
+                self.acknowledgements.place(held.pending)
+            if self.connection.offer(held.outgoing):
                 self.events_sent += 1
-                self.api.sent_locked(data, claim)
+                self._note_queued_locked(held)
                 return True
         except BaseException:
             # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
             # the connection's count tells which.
             queued = self.connection.messages_sent - queued_before
             self.events_sent = sent_before + queued
-            if pending is not None and not queued:
-                self.acknowledgements.forget(pending)
+            if not queued:
+                if held.pending is not None:
+                    self.acknowledgements.forget(held.pending)
+            elif self.ledger is not None and not self.ledger.knows_locked(held):
+                self.ledger.queued_locked(held, self.connection.messages_written)
             raise
-        if pending is not None:
-            self.acknowledgements.forget(pending)
+        if held.pending is not None:
+            self.acknowledgements.forget(held.pending)
         return False
+
+    def _note_queued_locked(self, held: Held) -> None:
+        if self.ledger is not None:
+            self.ledger.queued_locked(held, self.connection.messages_written)
+        self.api.sent_locked(held.data, held.claim)
 
     def release_held_locked(self) -> bool:
         """Queue what was held on the connection, in order; False: there is no room for all of it yet. Reader thread."""
@@ -378,18 +379,12 @@ class Core:
         if ledger is None or not ledger.holding:
             return True
         while ledger.held:
-            held = ledger.held[0]
             try:
-                if not self.connection.offer(held.outgoing):
+                if not self._queue_locked(ledger.held[0]):
                     return False
             except ConnectionClosed:
                 return True  # Over again, which the reader is about to notice.
             ledger.pop_locked()
-            if held.pending is not None:
-                self.acknowledgements.place(held.pending)
-            self.events_sent += not held.is_old
-            self.api.sent_locked(held.data, held.claim)
-            ledger.queued_locked(held, self.connection.messages_written)
         ledger.holding = False
         ledger.wake_locked()
         return True
@@ -455,10 +450,11 @@ class Core:
             try:
                 self.flow.waits.discard(waiter)
             finally:
-                if self.ledger is not None:
-                    with self.lock:
-                        self.ledger.withdraw_locked(pending.event_id)
+                withdrawn = self._withdraw(pending)
         if not pending.done:
+            if withdrawn:
+                msg = f"the connection was lost and did not come back in time; {data['type']} was not sent"
+                raise RequestTimeout(msg, replay_safe=True)
             cause = server_error(pending.suspect) if pending.suspect is not None else None
             hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
             msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known{hint}"
@@ -466,6 +462,13 @@ class Core:
         if pending.error is not None:
             raise pending.error
         return pending.answer
+
+    def _withdraw(self, pending: Pending) -> bool:
+        """Take a request back if it still waits for a connection; return whether it did."""
+        if self.ledger is None:
+            return False
+        with self.lock:
+            return self.ledger.withdraw_locked(pending.event_id)
 
     def submit(self, data: dict[str, Any]) -> None:
         """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""
