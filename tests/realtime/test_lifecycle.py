@@ -369,6 +369,7 @@ class Interrupted(BaseException):
 
 # An interrupt that hits a finalizer or a callback of the garbage collector can be raised nowhere.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.raises_anywhere
 def test_interrupts_anywhere_leave_the_session_usable(open_session):
     """An alarm that raises inside every blocking call, 400 times: nothing stays locked, and the session works after."""
     rt, _ = open_session(script=echo)
