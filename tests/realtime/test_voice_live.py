@@ -567,6 +567,7 @@ def test_closing_while_a_turn_is_fed(connect):
 
 # An interrupt that hits a finalizer or a callback of the garbage collector can be raised nowhere.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.raises_anywhere
 def test_interrupts_anywhere_leave_spoken_turns_usable(connect):
     """An alarm that raises inside asks with audio of every kind, 150 times: the next one works."""
     rt, peer = connect()
