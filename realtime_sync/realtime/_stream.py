@@ -53,7 +53,6 @@ class TurnStream(ClosesOnExit):
         self._api = api
         self._state = state
         self._sender = sender
-        self._given_format = audio_format
         self._builder = TurnBuilder(audio_format)
 
     # -- consuming ----------------------------------------------------------------------------------------------
@@ -104,7 +103,7 @@ class TurnStream(ClosesOnExit):
                     sender.overdue()
                 continue
             if event is REFUSED and sender is not None:
-                self._builder = TurnBuilder(self._given_format)  # It was of the response that stood in the way.
+                self._builder.drop_unfinished()  # It was of the response that stood in the way.
                 sender.send_again()
                 continue
             self._builder.add(event)
