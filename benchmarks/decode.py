@@ -1,19 +1,24 @@
 """What decoding costs: JSON text to typed event, beside the JSON parse, a constructor by hand, and the official SDK.
 
-Run: ``python benchmarks/decode.py [repeats]``. Each figure is the best of the repeats, in nanoseconds a message.
-Rows are measured in turn, repeat by repeat, so that a busy moment of the machine hits all of them. The official
-SDK's rows need `openai`; it is its own function for messages, as its connections call it. At the end: what importing
-and the first use of a catalogue cost, the median of fresh processes, in milliseconds.
+Run: ``python benchmarks/decode.py [repeats]``. Each figure is the best of the repeats, in nanoseconds of CPU time a
+message; beside it its ratio to the first row. CPU time and the best of many short batches, because a busy machine
+takes time and caches away for longer than a batch: by the wall clock and in long batches the same two rows were once
+4 and once 24 per cent apart. Rows are measured in turn, batch by batch. The official SDK's rows need `openai`; it is its
+own function for messages, as its connections call it. At the end: what importing and the first use of a catalogue
+cost, the median of fresh processes, in milliseconds of CPU time, with compiled bytecode as installed.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 import timeit
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +27,8 @@ import attrs
 
 from realtime_sync.wire import encode_event, event_decoder
 from realtime_sync.wire import json as wire_json
+
+BATCHES = 20
 
 
 @attrs.frozen(kw_only=True)
@@ -179,9 +186,11 @@ def with_stdlib(registry: str) -> Callable[[str | bytes], Any]:
 def table(name: str, rows: dict[str, Callable[[], Any]], number: int, repeats: int) -> None:
     """Measure the rows in turn and print them, with their ratio to the first."""
     best = dict.fromkeys(rows, float("inf"))
-    for _ in range(repeats):
+    batch = number // BATCHES
+    for _ in range(repeats * BATCHES):
         for row, call in rows.items():
-            best[row] = min(best[row], timeit.timeit(call, number=number) / number * 1e9)
+            seconds = timeit.timeit(call, number=batch, timer=time.process_time)
+            best[row] = min(best[row], seconds / batch * 1e9)
     base = next(iter(best.values()))
     print(f"\n{name}")
     for row, cost in best.items():
@@ -205,8 +214,10 @@ def beside(message: str, registry: str) -> dict[str, Callable[[], Any]]:
     rows: dict[str, Callable[[], Any]] = {
         "json.loads": lambda: json.loads(message),
         "typed event, standard library": lambda: plain(message),
-        "typed event": lambda: decode(message),
     }
+    if wire_json.orjson is not None:
+        rows["orjson.loads"] = lambda: wire_json.orjson.loads(message)
+        rows["typed event, orjson"] = lambda: decode(message)
     if sdk is not None:
         rows["the official SDK"] = lambda: sdk(message)
     return rows
@@ -249,28 +260,41 @@ def encode_rows(repeats: int) -> None:
     table("input_audio_buffer.append, 100 ms", rows, 5000, repeats)
 
 
+DEPENDENCIES = "import websocket, attrs, cattrs, requests"
+# What is timed, and what has been run in the process before.
 STARTS = {
-    "import of the four dependencies": "import websocket, attrs, cattrs, requests",
-    "import realtime_sync": "import realtime_sync",
+    "the four dependencies": ("", DEPENDENCIES),
+    "the four dependencies and realtime_sync": ("", f"{DEPENDENCIES}; import realtime_sync"),
+    "the four dependencies and its Client": ("", f"{DEPENDENCIES}; from realtime_sync import Client"),
+    "realtime_sync's Client alone": ("", "from realtime_sync import Client"),
     **{
-        f"first use of {name}, after that import": f"from realtime_sync.wire import parse_event; parse_event({text!r}, {name!r})"
+        f"first use of {name}, after that": (
+            "from realtime_sync import Client",
+            f"from realtime_sync.wire import parse_event; parse_event({text!r}, {name!r})",
+        )
         for name, text in (("realtime", DONE), ("translation", '{"type":"session.closed"}'), ("responses", COMPLETED))
     },
 }
 
 
 def fresh_processes(repeats: int) -> None:
-    """Print what starting costs; catalogues are timed from an import of the package on."""
+    """Print what starting costs; the first round only compiles."""
     costs: dict[str, list[float]] = {name: [] for name in STARTS}
-    for _ in range(repeats):
-        for name, code in STARTS.items():
-            before = "import realtime_sync;" if name.startswith("first") else ""
-            script = f"{before}import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
-            done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-            costs[name].append(float(done.stdout) * 1e3)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for repeat in range(repeats + 1):
+            for name, (before, code) in STARTS.items():
+                script = f"{before}\nimport time; t = time.process_time(); {code}; print(time.process_time() - t)"
+                command = [sys.executable, "-c", script]
+                done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+                if repeat:
+                    costs[name].append(float(done.stdout) * 1e3)
     print("\nfresh processes")
+    base = statistics.median(next(iter(costs.values())))
     for name, times in costs.items():
-        print(f"  {name:<44}{statistics.median(times):>9.1f} ms")
+        median = statistics.median(times)
+        print(f"  {name:<44}{median:>9.1f} ms {median / base:>7.2f}")
 
 
 if __name__ == "__main__":

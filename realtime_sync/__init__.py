@@ -4,11 +4,17 @@ from realtime_sync import Client
 
 with Client().realtime.connect(model="gpt-realtime", modalities=["text"]) as rt:
     print(rt.ask("Hello!").text)
+
+Importing this loads errors and options only; the rest loads when it is first asked for.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from realtime_sync._version import __version__
-from realtime_sync.client import Client
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, RetryPolicy
 from realtime_sync.errors import (
     AcknowledgementUnknown,
     AuthenticationError,
@@ -28,9 +34,11 @@ from realtime_sync.errors import (
     MissingExtra,
     NotFoundError,
     PermissionDeniedError,
+    ProxyError,
     RateLimitError,
     RealtimeSyncError,
     ReceiveTimeout,
+    ReconnectFailed,
     RemoteProtocolError,
     RequestTimeout,
     ResponseFailed,
@@ -41,9 +49,13 @@ from realtime_sync.errors import (
     TurnInterrupted,
     UnprocessableEntityError,
 )
-from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
-from realtime_sync.session import Subscription
-from realtime_sync.types import UndecodableEvent, UnknownEvent
+
+if TYPE_CHECKING:
+    from realtime_sync import types as types  # for whoever writes realtime_sync.types
+    from realtime_sync.client import Client
+    from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
+    from realtime_sync.session import Subscription
+    from realtime_sync.types import UndecodableEvent, UnknownEvent
 
 __all__ = [
     "NOT_GIVEN",
@@ -67,13 +79,16 @@ __all__ = [
     "MissingExtra",
     "NotFoundError",
     "PermissionDeniedError",
+    "ProxyError",
     "RateLimitError",
     "RealtimeSession",
     "RealtimeSyncError",
     "ReceiveTimeout",
+    "ReconnectFailed",
     "RemoteProtocolError",
     "RequestTimeout",
     "ResponseFailed",
+    "RetryPolicy",
     "SendTimeout",
     "ServerError",
     "SlowConsumer",
@@ -87,3 +102,29 @@ __all__ = [
     "UnprocessableEntityError",
     "__version__",
 ]
+
+# Where the names are that are imported above for type checkers only.
+_HOMES = {
+    "Client": "client",
+    "RealtimeSession": "realtime",
+    "Subscription": "session",
+    "Turn": "realtime",
+    "TurnStream": "realtime",
+    "UndecodableEvent": "types",
+    "UnknownEvent": "types",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a name stands for when it is first asked for. Any thread."""
+    if name == "types":
+        return importlib.import_module("realtime_sync.types")
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = globals()[name] = getattr(importlib.import_module(f"realtime_sync.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES, "types"]

@@ -7,6 +7,7 @@ The tree (a test compares this drawing with the classes)::
     │   └── MissingExtra
     ├── ConnectError
     │   ├── ConnectTimeout                  (also TimeoutError)
+    │   ├── ProxyError
     │   └── HandshakeRejected               (each refused handshake is also one StatusError below)
     ├── StatusError
     │   ├── BadRequestError
@@ -20,6 +21,7 @@ The tree (a test compares this drawing with the classes)::
     ├── ConnectionClosed
     │   ├── ClosedOK
     │   ├── ClosedError
+    │   ├── ReconnectFailed
     │   └── TurnInterrupted
     ├── ReceiveTimeout                      (also TimeoutError)
     ├── SendTimeout                         (also TimeoutError)
@@ -39,7 +41,7 @@ the failed request can have reached the server, so that doing it again cannot do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -61,9 +63,11 @@ __all__ = [
     "MissingExtra",
     "NotFoundError",
     "PermissionDeniedError",
+    "ProxyError",
     "RateLimitError",
     "RealtimeSyncError",
     "ReceiveTimeout",
+    "ReconnectFailed",
     "RemoteProtocolError",
     "RequestTimeout",
     "ResponseFailed",
@@ -75,6 +79,9 @@ __all__ = [
     "UnprocessableEntityError",
     "handshake_rejected",
 ]
+
+TRANSIENT_STATUSES = frozenset({408, 409, 429, *range(500, 600)})
+"""HTTP statuses that may be gone when the request is made again."""
 
 
 def _restore(cls: type[RealtimeSyncError], args: tuple[Any, ...], state: dict[str, Any]) -> RealtimeSyncError:
@@ -123,14 +130,37 @@ class MissingExtra(ConfigurationError, ImportError):
 
 
 class ConnectError(RealtimeSyncError):
-    """No connection came about: name lookup, TCP, TLS or the upgrade failed."""
+    """No connection came about: name lookup, TCP, the proxy, TLS or the upgrade failed.
 
-    def __init__(self, message: str = "") -> None:
+    Attributes:
+        transient: whether trying again may help: a refused connection, say, but not a wrong certificate.
+    """
+
+    transient: bool = True
+
+    def __init__(self, message: str = "", *, transient: bool = True) -> None:
         super().__init__(message, replay_safe=True)
+        self.transient = transient
 
 
 class ConnectTimeout(ConnectError, TimeoutError):
     """Connecting as a whole took longer than ``open_timeout``."""
+
+
+class ProxyError(ConnectError):
+    """The proxy could not be reached, or would not or could not connect to the server.
+
+    Attributes:
+        proxy: host and port of the proxy; never its credentials.
+        status: the HTTP status that the proxy answered with, or None: it did not answer, or is a SOCKS proxy.
+    """
+
+    def __init__(
+        self, message: str = "", *, proxy: str = "", status: int | None = None, transient: bool = True
+    ) -> None:
+        super().__init__(message, transient=transient)
+        self.proxy = proxy
+        self.status = status
 
 
 class StatusError(RealtimeSyncError):
@@ -209,6 +239,7 @@ class HandshakeRejected(ConnectError, StatusError):
     def __init__(self, message: str = "", **details: Any) -> None:
         StatusError.__init__(self, message, **details)
         self.replay_safe = True
+        self.transient = self.status in TRANSIENT_STATUSES
 
 
 class _RejectedBadRequest(HandshakeRejected, BadRequestError):
@@ -301,6 +332,31 @@ class ClosedOK(ConnectionClosed):
 
 class ClosedError(ConnectionClosed):
     """The connection ended in any other way. ``__cause__`` has the reason where there is one."""
+
+
+class ReconnectFailed(ConnectionClosed):
+    """The connection was lost and could not be got back.
+
+    Attributes:
+        unsent: the events (dicts) that were queued and never reached the server.
+        unconfirmed: the ids of the events that were sent and not answered before the connection was lost: whether the
+            server acted on them is not known.
+        attempts: how often dialling was tried.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        unsent: Sequence[Mapping[str, Any]] = (),
+        unconfirmed: Sequence[str] = (),
+        attempts: int = 0,
+        **connection: Any,
+    ) -> None:
+        super().__init__(message, **connection)
+        self.unsent = tuple(unsent)
+        self.unconfirmed = tuple(unconfirmed)
+        self.attempts = attempts
 
 
 class TurnInterrupted(ConnectionClosed):

@@ -1,19 +1,17 @@
-"""``realtime-sync demo``: a conversation of several turns over one session, streamed to the screen."""
+"""``realtime-sync demo``: text, voice and a function call, each over one session, shown as they happen."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import sys
-import time
 from collections.abc import Iterator
-from typing import Any
 
-from attrs import frozen
-
+from realtime_sync.cli import _demo_function, _demo_voice
+from realtime_sync.cli._table import Row, Stopwatch, print_table
 from realtime_sync.client import Client
 from realtime_sync.errors import MissingExtra
-from realtime_sync.realtime import RealtimeSession, Turn
+from realtime_sync.realtime import RealtimeSession
 
 __all__ = ["demo"]
 
@@ -24,28 +22,24 @@ SCRIPT = (
 )
 
 
-TEXT_WIDTH = 30
-
-
-@frozen
-class _Row:
-    """What one turn took."""
-
-    text: str
-    first_token: float | None
-    seconds: float
-    events: int
-    received: int
-    sent: int
-
-
 def demo(options: argparse.Namespace) -> int:
-    """Hold the conversation that the command line asks for."""
+    """Show what the command line asks for: the user's own turns, or a tour of text, voice and functions."""
+    rows: list[Row] = []
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(_client(options, stack))
-        session = stack.enter_context(client.realtime.connect(model=options.model, modalities=("text",)))
-        rows = [_converse(session, text, options.timeout) for text in _texts(options.text)]
-    _print_table(rows)
+        texts = None if options.wav and not options.text else _own_texts(options.text)
+        tour = texts is None and not options.wav
+        if texts is not None or tour:
+            with client.realtime.connect(model=options.model, modalities=("text",)) as session:
+                rows += [_converse(session, text, options.timeout) for text in texts or SCRIPT]
+                if tour:
+                    rows += _demo_function.call_a_function(session, options.timeout)
+        if options.wav or tour:
+            rows.append(_demo_voice.speak(client, options))
+        if tour and sys.stdin is not None and sys.stdin.isatty():
+            with client.realtime.connect(model=options.model, modalities=("text",)) as session:
+                rows += [_converse(session, text, options.timeout) for text in _typed()]
+    print_table(rows)
     return 0
 
 
@@ -64,73 +58,44 @@ def _client(options: argparse.Namespace, stack: contextlib.ExitStack) -> Client:
     server = stack.enter_context(LocalServer())
     print(f"Talking to the local server in this process, at {server.base_url}.")
     print("There is no model in it: a few rules write its answers. Use --real for the real thing.\n")
-    # A key of its own: the user's real one has no business here.
-    return Client(base_url=server.base_url, api_key="local")
+    # A key of its own: the user's real one has no business here, nor has a proxy.
+    return Client(base_url=server.base_url, api_key="local", options={"proxy": None})
 
 
-def _texts(arguments: list[str]) -> Iterator[str]:
-    """Yield the turns: the arguments; else the lines piped in; else a script, and then what the user types."""
+def _own_texts(arguments: list[str]) -> list[str] | None:
+    """Return the user's own turns: the arguments, else the lines piped in; None if there are none."""
     if arguments:
-        yield from arguments
-        return
+        return arguments
     if sys.stdin is not None and not sys.stdin.isatty():
-        lines = [line.strip() for line in sys.stdin if line.strip()]
-        yield from lines or SCRIPT
-        return
-    yield from SCRIPT
-    if sys.stdin is not None:
-        print("Your turn (an empty line ends the demo).")
-        while True:
-            try:
-                text = input("you> ").strip()
-            except EOFError:
-                print()
-                return
-            if not text:
-                return
-            yield text
+        return [line.strip() for line in sys.stdin if line.strip()] or None
+    return None
 
 
-def _converse(session: RealtimeSession, text: str, timeout: float) -> _Row:
+def _typed() -> Iterator[str]:
+    print("Your turn (an empty line ends the demo).")
+    while True:
+        try:
+            text = input("you> ").strip()
+        except EOFError:
+            print()
+            return
+        if not text:
+            return
+        yield text
+
+
+def _converse(session: RealtimeSession, text: str, timeout: float) -> Row:
+    """Hold one turn in text, printed as it arrives."""
     print(f"you> {text}")
     print("bot> ", end="", flush=True)
-    before = session.stats
-    start = time.monotonic()
-    events = 0
+    watch = Stopwatch(session, text)
     with session.stream(text, timeout=timeout) as stream:
         for event in stream:
-            events += 1
-            delta = _visible(event)
-            if delta:
-                print(delta, end="", flush=True)
-        turn: Turn = stream.turn()
-    seconds = time.monotonic() - start
-    after = session.stats
+            watch.events += 1
+            if event.type == "response.output_text.delta":
+                print(event.delta, end="", flush=True)
+        turn = stream.turn()
     if turn.status != "completed":
         print(f" [{turn.status}]", end="")
     print("\n")
-    return _Row(
-        text,
-        turn.timings.first_token,
-        seconds,
-        events,
-        after.bytes_received - before.bytes_received,
-        after.bytes_sent - before.bytes_sent,
-    )
-
-
-def _visible(event: Any) -> str:
-    if event.type in ("response.output_text.delta", "response.output_audio_transcript.delta"):
-        return str(event.delta)
-    return ""
-
-
-def _print_table(rows: list[_Row]) -> None:
-    if not rows:
-        return
-    print(f"{'turn':<{TEXT_WIDTH}} {'first token':>12} {'turn time':>10} {'events':>7} {'received':>9} {'sent':>7}")
-    for row in rows:
-        text = row.text if len(row.text) <= TEXT_WIDTH else row.text[: TEXT_WIDTH - 3] + "..."
-        first = "-" if row.first_token is None else f"{row.first_token * 1000:.1f} ms"
-        spent = f"{row.seconds * 1000:>7.1f} ms {row.events:>7} {row.received:>7} B {row.sent:>5} B"
-        print(f"{text:<{TEXT_WIDTH}} {first:>12} {spent}")
+    return watch.row(turn.timings.first_token)

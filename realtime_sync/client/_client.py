@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._endpoint import Endpoint, seconds
 from realtime_sync.client._realtime import RealtimeResource
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven
+from realtime_sync.client._retrying import retry_policy
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
 from realtime_sync.errors import LocalProtocolError
-from realtime_sync.session import ClosesOnExit
+from realtime_sync.session import ClosesOnExit, Waiter
 
 if TYPE_CHECKING:
     from realtime_sync.session import Session
@@ -26,8 +27,8 @@ class Client(ClosesOnExit):
     A context manager: leaving it closes the sessions it made that are still open. Making one does no I/O and needs
     no key: only a connection to OpenAI or Azure does.
 
-    Threads: any, signal handlers too. No lock: `_sessions` changes by single built-in operations, and whoever adds a
-    session looks at `_closed` afterwards, which `close` sets before it looks at the sessions.
+    Threads: any, signal handlers too. No lock: `_sessions` and `_pauses` change by single built-in operations, and
+    whoever adds to them looks at `_closed` afterwards, which `close` sets before it looks at either.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Client(ClosesOnExit):
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
         options: ConnectionOptions | Mapping[str, Any] | None = None,
+        max_retries: int | None = None,
+        retry: RetryPolicy | Mapping[str, Any] | None = None,
     ) -> None:
         """Take the settings; what is None comes from the environment.
 
@@ -53,6 +56,8 @@ class Client(ClosesOnExit):
             timeout: seconds for calls that wait for a result, in total (600 if left out; None: no limit).
             default_headers, default_query: added to every request.
             options: how connections are made and kept.
+            max_retries: how often connecting is tried again; short for ``retry={"connect_retries": …}``.
+            retry: when and how often to try again.
 
         Raises:
             ConfigurationError: a value cannot work.
@@ -66,18 +71,21 @@ class Client(ClosesOnExit):
             headers=default_headers,
             query=default_query,
         )
-        self._set_up(endpoint, timeout, options)
+        self._set_up(endpoint, timeout, options, retry_policy(retry, connect_retries=max_retries))
 
     def _set_up(
         self,
         endpoint: Endpoint,
         timeout: float | None | NotGiven,
         options: ConnectionOptions | Mapping[str, Any] | None,
+        retry: RetryPolicy,
     ) -> None:
         self.endpoint = endpoint
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
-        self._sessions: dict[int, weakref.ref[Session]] = {}
+        self.retry = retry
+        self._sessions: dict[int, weakref.ref[Session[Any, Any, Any]]] = {}
+        self._pauses: dict[int, Waiter] = {}
         self._closed = False
 
     @classmethod
@@ -93,6 +101,8 @@ class Client(ClosesOnExit):
         default_headers: Mapping[str, str] | None = None,
         default_query: Mapping[str, Any] | None = None,
         options: ConnectionOptions | Mapping[str, Any] | None = None,
+        max_retries: int | None = None,
+        retry: RetryPolicy | Mapping[str, Any] | None = None,
     ) -> Client:
         """Make a client for an Azure OpenAI resource.
 
@@ -102,7 +112,7 @@ class Client(ClosesOnExit):
             api_key: the resource's key, or a function that returns one.
             token_provider: a function that returns an Entra token, called for every connection, instead of a key.
             api_version: of the preview API, e.g. "2025-04-01-preview". None: the v1 API, which has no versions.
-            timeout, default_headers, default_query, options: as for `Client`.
+            timeout, default_headers, default_query, options, max_retries, retry: as for `Client`.
 
         Raises:
             ConfigurationError: not exactly one of `api_key` and `token_provider`, or a value that cannot work.
@@ -117,7 +127,8 @@ class Client(ClosesOnExit):
             headers=default_headers,
             query=default_query,
         )
-        client._set_up(resource, timeout, options)  # noqa: SLF001  (a second constructor)
+        policy = retry_policy(retry, connect_retries=max_retries)
+        client._set_up(resource, timeout, options, policy)  # noqa: SLF001  (a second constructor)
         return client
 
     def __repr__(self) -> str:
@@ -134,7 +145,7 @@ class Client(ClosesOnExit):
             msg = "this client was closed; make a new one"
             raise LocalProtocolError(msg)
 
-    def adopt(self, session: Session) -> None:
+    def adopt(self, session: Session[Any, Any, Any]) -> None:
         """Remember a session that this client closes at its own end, without keeping it alive."""
         for key, reference in tuple(self._sessions.items()):
             if reference() is None:
@@ -144,9 +155,27 @@ class Client(ClosesOnExit):
             session.close()
             self.check_open()
 
+    def pause(self, delay: float) -> None:
+        """Wait `delay` seconds; a `close` of the client ends the wait at once.
+
+        Raises:
+            LocalProtocolError: the client was closed.
+        """
+        waiter = Waiter()
+        try:
+            # In the list before looking at _closed, which `close` sets before it looks at the list.
+            self._pauses[id(waiter)] = waiter
+            if not self._closed:
+                waiter.wait(delay)
+        finally:
+            self._pauses.pop(id(waiter), None)
+        self.check_open()
+
     def close(self) -> None:
-        """Close every session that is still open. Any thread, any number of times."""
+        """Close every session that is open, and end every wait before a retry. Any thread, any number of times."""
         self._closed = True
+        for waiter in tuple(self._pauses.values()):
+            waiter.wake()
         sessions = [session for reference in tuple(self._sessions.values()) if (session := reference()) is not None]
         self._sessions = {}
         for session in sessions:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from realtime_sync.client._endpoint import Endpoint, merge_headers
-from realtime_sync.config import ConnectionOptions
+from realtime_sync.client._dialler import Dialler
+from realtime_sync.client._endpoint import Endpoint
+from realtime_sync.client._retrying import retry_policy
+from realtime_sync.config import ConnectionOptions, RetryChanges, Retrying, RetryPolicy
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of
 from realtime_sync.session import Core, Deadline
-from realtime_sync.transport import connect as dial
 
 if TYPE_CHECKING:
     from realtime_sync.client._client import Client
@@ -39,6 +40,12 @@ class RealtimeResource:
         extra_headers: Mapping[str, str] | None = None,
         options: ConnectionOptions | Mapping[str, Any] | None = None,
         websocket_connection_options: ConnectionOptions | Mapping[str, Any] | None = None,
+        retry: RetryPolicy | Mapping[str, Any] | None = None,
+        max_retries: int | None = None,
+        initial_delay: float | None = None,
+        max_delay: float | None = None,
+        on_reconnecting: Callable[[Retrying], RetryChanges | None] | None = None,
+        max_queue_size: int | None = None,
     ) -> RealtimeSession:
         """Dial, and return the open session. ``with`` on it only closes.
 
@@ -54,26 +61,49 @@ class RealtimeResource:
             extra_query, extra_headers: added to the upgrade request; a header replaces one of the same name.
             options: how the connection is made and kept, laid over the client's options field by field.
             websocket_connection_options: the official SDK's name for `options`.
+            retry: when and how often to dial again, laid over the client's policy field by field.
+            max_retries, initial_delay, max_delay, on_reconnecting: the official SDK's names for the retries (of
+                connecting and of reconnecting), the delays and the hook of `retry`; as there, the hook turns
+                reconnecting on.
+            max_queue_size: the official SDK's name for the `write_limit` of `options`, in bytes.
 
         Raises:
             ConfigurationError: something given cannot work, or a key is needed and missing; nothing was sent.
-            ConnectError: the server could not be reached (`ConnectTimeout`: in `open_timeout` seconds), or refused
-                (`HandshakeRejected`, which is also an `AuthenticationError`, `NotFoundError`… by its status).
+            ConnectError: the server could not be reached (`ConnectTimeout`: in `open_timeout` seconds, all retries
+                included), or refused (`HandshakeRejected`, also an `AuthenticationError`, `NotFoundError`… by status).
+            LocalProtocolError: the client was closed, meanwhile perhaps.
             ServerError: the server refused `session`.
             RequestTimeout: it did not answer to `session` within what `open_timeout` leaves.
         """
         client = self._client
         client.check_open()
-        merged = _one_of(options, websocket_connection_options).over(client.options)
+        merged = _limited(_one_of(options, websocket_connection_options), max_queue_size).over(client.options)
+        policy = retry_policy(
+            retry,
+            connect_retries=max_retries,
+            reconnect_retries=max_retries,
+            initial_delay=initial_delay,
+            max_delay=max_delay,
+            on_retry=on_reconnecting,
+            reconnect=True if on_reconnecting is not None else None,
+        ).over(client.retry)
         config = _session_config(session, modalities, intent)
-        query = _query(model, call_id, intent, client.endpoint)
-        url = client.endpoint.websocket_url("/realtime", {**query, **(extra_query or {})})
-        extra = merge_headers(merged.headers, extra_headers or {})
-        headers = client.endpoint.request_headers(url, extra)
         callbacks = _checked(handlers or {})
+        dialler = Dialler(
+            endpoint=client.endpoint,
+            path="/realtime",
+            options=merged,
+            policy=policy,
+            query=_query(model, call_id, intent, client.endpoint),
+            extra_query=extra_query or {},
+            extra_headers=extra_headers or {},
+            pause=client.pause,
+        )
         deadline = Deadline(merged.open_timeout)
         api = RealtimeApi(is_call=call_id is not None)
-        core = Core(connection=dial(url, options=merged, headers=headers), options=merged, api=api)
+        core = Core(connection=dialler.connect(deadline), options=merged, api=api)
+        if policy.reconnect:
+            core.reconnects_with(dialler, api.reconnects(policy.resume, policy.resume_max_items))
         opened = RealtimeSession(core, api, client.timeout)
         try:
             for name, handler in callbacks.items():
@@ -95,6 +125,15 @@ def _one_of(
         msg = "give options or websocket_connection_options, not both: they mean the same"
         raise ConfigurationError(msg)
     return ConnectionOptions.of(options if options is not None else other)
+
+
+def _limited(options: ConnectionOptions, max_queue_size: int | None) -> ConnectionOptions:
+    if max_queue_size is None:
+        return options
+    if "write_limit" in options.given:
+        msg = "give write_limit or max_queue_size, not both: they mean the same"
+        raise ConfigurationError(msg)
+    return ConnectionOptions.of({"write_limit": max_queue_size}).over(options)
 
 
 def _checked(handlers: Mapping[str, Callable[[Any], object]]) -> Mapping[str, Callable[[Any], object]]:

@@ -11,6 +11,8 @@ from attrs import define, field
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._events import refused_event_id
 from realtime_sync.realtime._input_book import TRANSCRIPT_ENDS
+from realtime_sync.realtime._mirror import MIRRORED, ConversationMirror
+from realtime_sync.realtime._resume import RealtimeResumption
 from realtime_sync.realtime._rules import HARMLESS_CODES, RULES, error_code
 from realtime_sync.realtime._settings import part_of, transcribes
 from realtime_sync.realtime._state import AUDIO_DELTA, TurnState
@@ -59,6 +61,8 @@ class RealtimeApi:
     interrupting: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
     """Held by one interruption at a time while it decides and sends, so that the server hears of each cut of an item
     in the order in which they were measured. A wait for it ends with that sending, within `send_timeout`."""
+    resumption: RealtimeResumption | None = field(init=False, default=None, repr=False)
+    """For sessions that reconnect."""
     untold: bool = field(init=False, default=False)
     """The server was given its time to tell the session, and did not. (No lock: only ever set.)"""
     _core: Core = field(init=False, repr=False)
@@ -73,6 +77,12 @@ class RealtimeApi:
             close_queue=core.close_queue_locked,
         )
 
+    def reconnects(self, resume: str, max_items: int) -> RealtimeResumption:
+        """Keep what a new connection needs; before the first event. `resume`, `max_items`: see `RetryPolicy`."""
+        mirror = ConversationMirror(max_items) if resume == "conversation" else None
+        self.resumption = RealtimeResumption(self.book, mirror)
+        return self.resumption
+
     def new_queue_locked(self) -> EventQueue:
         """Make and open a queue for a turn."""
         queue = self._core.new_queue()
@@ -80,11 +90,13 @@ class RealtimeApi:
         return queue
 
     def has_routes_locked(self) -> bool:
-        return self.book.has_routes
+        return self.book.has_routes or (self.resumption is not None and self.resumption.mirror is not None)
 
     def owner_locked(self, entry: Entry) -> EventQueue | Any | None:
         event = entry[1]
         kind = event.type
+        if self.resumption is not None:
+            self._note_for_resumption(self.resumption, event, kind)
         if kind in SESSION_EVENTS:
             self.effective = getattr(event, "session", None) or self.effective
             self.book.transcribes = transcribes(self.effective)
@@ -92,6 +104,15 @@ class RealtimeApi:
         elif kind in _VAD_MAY_START and self._vad_creates_responses():
             self.book.speech_ended()
         return self.book.owner(event)
+
+    @staticmethod
+    def _note_for_resumption(resumption: RealtimeResumption, event: Any, kind: str) -> None:
+        if kind == "session.updated":
+            resumption.updated_locked()
+        elif kind == "error":
+            resumption.refused_locked(refused_event_id(event))
+        elif kind in MIRRORED and resumption.mirror is not None:
+            resumption.mirror.heard_locked(event)
 
     def count_locked(self, entries: Sequence[Entry]) -> None:
         arrived = self.book.spoken.arrived
@@ -105,6 +126,8 @@ class RealtimeApi:
 
     def sent_locked(self, data: Mapping[str, Any], claim: object) -> None:
         turn = claim if isinstance(claim, TurnState) else None
+        if self.resumption is not None and data["type"] == "session.update":
+            self.resumption.sent_locked(data)
         if turn is not None or data["type"] in _NOTED:
             self.book.sent(data, turn)
 

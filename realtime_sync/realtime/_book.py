@@ -9,15 +9,17 @@ speaking (see `_input_book`).
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from threading import Lock
 from typing import Any
 
 from attrs import define, field
 
-from realtime_sync.errors import SlowConsumer
+from realtime_sync.errors import ClosedError, ConnectionClosed, SlowConsumer
 from realtime_sync.realtime._creates import Creates
 from realtime_sync.realtime._events import (
     field_of,
@@ -489,6 +491,35 @@ class TurnBook:
             self.input.release_locked(holder)
         self.slot.tick_locked(now)
 
+    @staticmethod
+    def is_over(claim: object) -> bool:
+        """Tell whether a claim is that of a turn that ended."""
+        return isinstance(claim, TurnState) and claim.phase is Phase.OVER
+
+    def lost(self, unwritten: AbstractSet[str], error: ConnectionClosed) -> None:
+        """Fail every turn of which the server may have seen something; the others are sent on the next connection."""
+        for turn in self._all():
+            self._by_token.pop(turn.token, None)
+            if turn.phase in (Phase.WAITING, Phase.REFUSED):
+                continue
+            if turn.phase is Phase.SENT and turn.event_ids <= unwritten:
+                turn.phase, turn.create_event_id, turn.started_at = Phase.WAITING, None, None
+                turn.event_ids.clear()
+                turn.item_ids.clear()
+                continue
+            was_over, turn.phase = turn.phase is Phase.OVER, Phase.OVER
+            turn.queue.end_locked((lambda: None) if was_over else functools.partial(ClosedError, **_details(error)))
+            self._close_queue(turn.queue)
+            self.slot.release_locked(turn)
+        self.creates.entries.clear()
+        self._silenced.clear()
+        for each in (self._by_response, self._by_item, self._by_event):
+            each.clear()
+        self._vad_until = 0.0
+        self.spoken = SpokenAudio()
+        self.slot.done_locked(None)
+        self.input.lost_locked()
+
     def end(self) -> None:
         """Let every open turn go: the connection is over, and the session ends their queues."""
         for turn in self._all():
@@ -525,3 +556,13 @@ def _left(holder: object, before: float) -> TurnState | None:
 def _cut_off_by_speech(event: Any) -> bool:
     """Tell whether a response.done is of a response that voice detection cancelled."""
     return bool(part_of(getattr(event, "response", None), "status_details", "reason") == "turn_detected")
+
+
+def _details(error: ConnectionClosed) -> dict[str, Any]:
+    return {
+        "message": error.message,
+        "code": error.code,
+        "reason": error.reason,
+        "closed_by": error.closed_by,
+        "server_error": error.server_error,
+    }

@@ -116,6 +116,13 @@ class InputBook:
             self.speaker = None
         self.floor.release_locked(turn)
 
+    def lost_locked(self) -> None:
+        """Forget what the old session was told; whoever has the floor has failed."""
+        self.speaker = None
+        self._commits.clear()
+        if self.floor.holder is not None:
+            self.floor.release_locked(self.floor.holder)
+
     def end_locked(self) -> None:
         """Let everybody go: the session is over."""
         self.speaker = None

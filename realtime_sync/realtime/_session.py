@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realtime_sync.audio import AudioSource
 from realtime_sync.config import NOT_GIVEN, NotGiven
@@ -20,7 +20,11 @@ from realtime_sync.realtime._resources import (
 )
 from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_token
 from realtime_sync.realtime._turn import Turn
-from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Empty, Session, Subscription
+from realtime_sync.realtime._wait_for import WaitsByName
+from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Empty, Subscription, body_of
+
+if TYPE_CHECKING:
+    from realtime_sync.types.realtime import ClientEvent
 
 __all__ = ["RealtimeSession"]
 
@@ -28,7 +32,7 @@ GREETING_SECONDS = 3.0
 """How long the first turn with audio waits for session.created, which tells how audio becomes a turn."""
 
 
-class RealtimeSession(Session):
+class RealtimeSession(WaitsByName):
     """One open Realtime session; made by ``client.realtime.connect(…)``.
 
     Attributes:
@@ -67,10 +71,16 @@ class RealtimeSession(Session):
         """response.create and cancel."""
         return ResponseResource(self)
 
-    def request(self, event: Any, timeout: float | None = REQUEST_TIMEOUT) -> Any:
+    def request(
+        self,
+        event: ClientEvent | Mapping[str, Any],
+        timeout: float | None = REQUEST_TIMEOUT,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Any:
         """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
         self._core.check()
-        data = self._core.complete(event)
+        data = self._core.complete(body_of(self._api.registry, event, extra_body))
         if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
             data["item"] = {**item, "id": item.get("id") or new_item_id()}
         elif data["type"] == "response.create":
@@ -137,7 +147,8 @@ class RealtimeSession(Session):
         if known is not None or deadline is None or api.untold:
             return known
         left = deadline.remaining()
-        with Subscription(core, tuple(SESSION_EVENTS), since=number) as told:
+        told: Subscription[Any] = Subscription(core, tuple(SESSION_EVENTS), since=number)
+        with told:
             try:
                 told.take(Deadline(GREETING_SECONDS if left is None else min(left, GREETING_SECONDS)))
             except Empty:

@@ -15,7 +15,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from realtime_sync.errors import AcknowledgementUnknown, ServerError
-from realtime_sync.session._waiting import Waiter
+from realtime_sync.transport import Waiter
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["Acknowledgements", "Pending", "Rule", "error_fields", "server_error"]
@@ -35,18 +35,21 @@ class Rule:
             None at all: the API attributes the answer itself, through `Acknowledgements.confirmed`.
         sent_key: reads the matching id from what is sent (a dict); None as a rule: matched by order.
         received_key: reads the same id from the answer.
+        shared: one answer is for every event with its id, as it tells a state and not what became of one event.
     """
 
     answers: tuple[str, ...]
     sent_key: Key | None = None
     received_key: Key | None = None
+    shared: bool = False
 
 
 @define(eq=False)
 class Pending:
-    """A sent event whose answer is awaited, or that merely holds its place in the order.
+    """A sent event whose answer is awaited, or that swallows it: it holds its place in the order, or is a tombstone.
 
-    Locks: the session's lock guards every field. The wait ends by `resolve_locked` or the caller's deadline.
+    Locks: the session's lock guards every field but `waited_for`, which whoever waited clears without it: by a single
+    assignment, which no interrupt can skip. The wait ends by `resolve_locked` or the caller's deadline.
     """
 
     event_id: str
@@ -62,11 +65,15 @@ class Pending:
     waiter: Waiter | None = None
     """None: nobody waits, and the entry merely holds its place."""
 
+    def is_forgotten(self) -> bool:
+        """Return whether nobody waits, and an answer is not to be expected any more."""
+        return not self.waited_for and self.sent_at < time.monotonic() - TOMBSTONE_SECONDS
+
     def resolve_locked(self, *, answer: Any = None, error: BaseException | None = None) -> None:
-        """Give the answer or the error to the thread that waits. Only the first one counts."""
+        """Give the answer or the error to the thread that waits, if any. Only the first one counts."""
         if not self.done:
-            self.done = True
             self.answer, self.error = answer, error
+            self.done = True  # Last: whoever gives up waiting looks at this first, without the lock.
             if self.waiter is not None:
                 self.waiter.wake()
 
@@ -85,6 +92,10 @@ class Acknowledgements:
     """All events of a session that await an answer. The session's lock guards everything."""
 
     _rules: Mapping[str, Rule]
+    notes_all: bool = field(init=False, default=False)
+    """Whether also events matched by id are noted that nobody waits for: to tell what a lost connection leaves open."""
+    answers: int = field(init=False, default=0)
+    """How many events of ours were answered, refusals included."""
     _by_event_id: dict[str, Pending] = field(init=False, factory=dict)
     _lines: dict[tuple[str, ...], _Line] = field(init=False, factory=dict)
     _answer_types: dict[str, list[Rule]] = field(init=False, factory=dict)
@@ -96,21 +107,30 @@ class Acknowledgements:
                 self._answer_types.setdefault(answer, []).append(rule)
 
     def register(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
-        """Note an event that is being queued. Events matched by id are noted only if somebody waits."""
+        """Note an event that is being queued. Events matched by id are noted if somebody waits, or with `notes_all`."""
+        pending = self.make(data, waited_for=waited_for)
+        if pending is not None:
+            self.place(pending)
+        return pending
+
+    def make(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
+        """Make the entry for an event that is not being queued yet; None: it needs none."""
         rule = self._rules.get(data["type"])
-        if rule is None or (rule.sent_key is not None and not waited_for):
+        if rule is None or (rule.sent_key is not None and not (waited_for or self.notes_all)):
             return None
         key = rule.sent_key(data) if rule.sent_key else None
         pending = Pending(data["event_id"], rule, key, waited_for)
         if waited_for:
             pending.waiter = Waiter()
-        if rule.sent_key is None:
-            self._append_to_line(pending)
-        self._by_event_id[pending.event_id] = pending
         return pending
 
-    def has_rule(self, event_type: str) -> bool:
-        return event_type in self._rules
+    def place(self, pending: Pending) -> None:
+        """Give an entry its place in the order: its event is being queued. An interrupt's halves `forget` removes."""
+        if pending.rule.sent_key is None:
+            self._append_to_line(pending)
+        elif len(self._by_event_id) >= MAX_PENDING:
+            self._make_room()
+        self._by_event_id[pending.event_id] = pending
 
     @property
     def answer_types(self) -> frozenset[str]:
@@ -118,6 +138,10 @@ class Acknowledgements:
 
     def is_answer(self, event_type: str) -> bool:
         return event_type in self._answer_types
+
+    def unanswered(self) -> list[str]:
+        """Return the event ids of all entries, in order."""
+        return list(self._by_event_id)
 
     def answered(self, event: Any) -> None:
         """Match an event that may be an answer."""
@@ -131,6 +155,7 @@ class Acknowledgements:
         """Give an answer that the API itself attributed to a client event."""
         pending = self._by_event_id.get(event_id)
         if pending is not None:
+            self.answers += 1
             self.forget(pending)
             pending.resolve_locked(answer=event)
 
@@ -139,6 +164,7 @@ class Acknowledgements:
         pending = self._by_event_id.get(event_id)
         if pending is None:
             return False
+        self.answers += 1
         self.forget(pending)
         pending.resolve_locked(error=server_error(error_event))
         return pending.waited_for
@@ -151,15 +177,6 @@ class Acknowledgements:
             if pending.suspect is None:
                 pending.suspect = error_event
 
-    def withdraw(self, event_id: str) -> None:
-        """Stop waiting for an answer that has not come. In a line, a tombstone stays that swallows it if it does."""
-        pending = self._by_event_id.get(event_id)
-        if pending is None or pending.done:
-            return
-        pending.waited_for = False
-        if pending.rule.sent_key is not None:
-            self.forget(pending)
-
     def forget(self, pending: Pending) -> None:
         """Remove an entry: it is answered, or never reached the wire."""
         self._by_event_id.pop(pending.event_id, None)
@@ -167,13 +184,6 @@ class Acknowledgements:
         if line is not None and pending.rule.sent_key is None and pending in line.entries:
             line.entries.remove(pending)
             line.in_doubt = line.in_doubt and bool(line.entries)
-
-    def doubt(self, pending: Pending) -> None:
-        """Note that an entry may never have reached the wire: its line can no longer be trusted."""
-        pending.waited_for = False
-        line = self._lines.get(pending.rule.answers)
-        if pending.rule.sent_key is None and line is not None:
-            line.in_doubt = True
 
     def end(self, make_error: Callable[[], BaseException]) -> None:
         """Fail everybody who waits: the connection is over."""
@@ -185,13 +195,19 @@ class Acknowledgements:
 
     def _append_to_line(self, pending: Pending) -> None:
         line = self._lines.setdefault(pending.rule.answers, _Line())
-        old = time.monotonic() - TOMBSTONE_SECONDS
-        while line.entries and not line.entries[0].waited_for and line.entries[0].sent_at < old:
+        while line.entries and line.entries[0].is_forgotten():
             self.forget(line.entries[0])
         if len(line.entries) >= MAX_PENDING:
             self.forget(line.entries[0])
             line.in_doubt = True
         line.entries.append(pending)
+
+    def _make_room(self) -> None:
+        """Forget the oldest entry that is in no line and that nobody waits for, if any."""
+        for pending in self._by_event_id.values():
+            if pending.rule.sent_key is not None and not pending.waited_for:
+                self.forget(pending)
+                return
 
     def _answer_line(self, rule: Rule, event: Any) -> None:
         line = self._lines.get(rule.answers)
@@ -205,14 +221,19 @@ class Acknowledgements:
             self.forget(line.entries[-1])
             return
         pending = line.entries[0]
+        self.answers += 1
         self.forget(pending)
         pending.resolve_locked(answer=event)
 
     def _answer_by_key(self, rule: Rule, key: str | None, event: Any) -> None:
         for pending in list(self._by_event_id.values()):
-            if pending.rule is rule and (pending.key is None or pending.key == key):
-                self.forget(pending)
-                pending.resolve_locked(answer=event)
+            if pending.rule is not rule or pending.key not in (None, key) or pending.is_forgotten():
+                continue
+            self.answers += 1
+            self.forget(pending)
+            pending.resolve_locked(answer=event)
+            # An error without an id may have answered one that is not waited for; then this is for the next.
+            if not rule.shared and (pending.waited_for or pending.suspect is None):
                 return
 
 

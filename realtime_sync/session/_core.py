@@ -6,7 +6,6 @@ observers, and puts it on their queues. Callers send through `Core.send` and wai
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import logging
@@ -25,6 +24,7 @@ from realtime_sync.errors import (
     ConnectionClosed,
     ForkedError,
     LocalProtocolError,
+    ReconnectFailed,
     RequestTimeout,
     SendTimeout,
 )
@@ -33,15 +33,16 @@ from realtime_sync.session._acknowledgements import Acknowledgements, Pending, s
 from realtime_sync.session._api import Api
 from realtime_sync.session._dispatcher import Call, Dispatcher
 from realtime_sync.session._flow import Flow
+from realtime_sync.session._ledger import Held, Ledger
 from realtime_sync.session._local_events import CallbackError, LocalEvent, Opened
 from realtime_sync.session._mailbox import Mailbox
 from realtime_sync.session._observers import ObserverIndex, Registration
 from realtime_sync.session._queue import Entry, EventQueue
 from realtime_sync.session._reader import Reader
 from realtime_sync.session._recent import Recent
+from realtime_sync.session._recovery import Recovery, Redial, Resumption
 from realtime_sync.session._stats import Stats
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Connection, Deadline, Outgoing
+from realtime_sync.transport import Connection, Deadline, Outgoing, Waiter, park_at_exit
 from realtime_sync.wire import json, to_wire
 
 __all__ = ["Core"]
@@ -89,8 +90,12 @@ class Core:
     _ids: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1), repr=False)
     # no lock: written by the fork handler in a process that has one thread
     forked: bool = field(init=False, default=False)
-    # no lock: only ever set
+    # no lock: only ever set, `close_asked` first
+    close_asked: tuple[int, str] | None = field(init=False, default=None)
     closing: bool = field(init=False, default=False)
+    # set once, before start: for sessions that reconnect
+    recovery: Recovery | None = field(init=False, default=None, repr=False)
+    ledger: Ledger | None = field(init=False, default=None, repr=False)
     # no lock: SimpleQueue is reentrant, so finalizers and signal handlers may post
     posted: queue.SimpleQueue[Callable[[], object]] = field(init=False, factory=queue.SimpleQueue, repr=False)
     # guarded by lock
@@ -98,11 +103,14 @@ class Core:
     recent: Recent = field(init=False, factory=Recent, repr=False)
     number: int = field(init=False, default=0)
     events_sent: int = field(init=False, default=0)
+    _bytes_before: tuple[int, int] = field(init=False, default=(0, 0))
+    """Received and sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
     opened: bool = field(init=False, default=False)
     ended: ConnectionClosed | None = field(init=False, default=None)
     ended_quietly: bool = field(init=False, default=False)
-    end_waiters: list[Waiter] = field(init=False, factory=list, repr=False)
+    end_waiters: set[Waiter] = field(init=False, factory=set, repr=False)
+    """Joined under the lock, left without it: leaving is one call of a built-in, which no interrupt can skip."""
     last_error: Any = field(init=False, default=None, repr=False)
     """The last error event that nobody claimed."""
     # each thread its own
@@ -139,6 +147,23 @@ class Core:
             listens=functools.partial(self.observers.listens, urgent=urgent),
         )
 
+    def reconnects_with(self, redial: Redial, resumption: Resumption) -> None:
+        """Have a lost connection replaced. Before `start`."""
+        self.ledger = Ledger(self.options.write_limit, redial.policy.reconnects)
+        self.recovery = Recovery(self, self.ledger, redial, resumption)
+        self.acknowledgements.notes_all = True
+
+    def use_connection(self, connection: Connection) -> None:
+        """Go on with a new connection. Reader thread; the old one is over."""
+        self.connection = connection
+        if self.closing:  # By somebody who may have closed the old one.
+            connection.start_close(*(self.close_asked or (1000, "")))
+
+    def note_traffic_locked(self) -> None:
+        """Keep the counts of a connection that is over."""
+        received, sent = self._bytes_before
+        self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
+
     def start(self) -> None:
         """Start the reader. Handlers that must miss nothing are registered before."""
         _lifecycle.track(self)
@@ -162,14 +187,23 @@ class Core:
         if end is None:
             msg = "the connection is being closed"
             return ClosedOK(msg, code=1000, closed_by="local")
-        kind = ClosedOK if isinstance(end, ClosedOK) else ClosedError
-        error = kind(
-            end.message,
-            code=end.code,
-            reason=end.reason,
-            closed_by=end.closed_by,
-            server_error=self.last_error,
-        )
+        return self.error_of(end)
+
+    def error_of(self, end: ConnectionClosed) -> ConnectionClosed:
+        """Make a fresh exception for the end of a connection."""
+        what: dict[str, Any] = {
+            "code": end.code,
+            "reason": end.reason,
+            "closed_by": end.closed_by,
+            "server_error": self.last_error,
+        }
+        error: ConnectionClosed
+        if isinstance(end, ReconnectFailed):
+            error = ReconnectFailed(
+                end.message, unsent=end.unsent, unconfirmed=end.unconfirmed, attempts=end.attempts, **what
+            )
+        else:
+            error = (ClosedOK if isinstance(end, ClosedOK) else ClosedError)(end.message, **what)
         error.__cause__ = end.__cause__
         return error
 
@@ -210,8 +244,8 @@ class Core:
             return Stats(
                 events_received=self.number,
                 events_sent=self.events_sent,
-                bytes_received=self.connection.bytes_received,
-                bytes_sent=self.connection.bytes_sent,
+                bytes_received=self._bytes_before[0] + self.connection.bytes_received,
+                bytes_sent=self._bytes_before[1] + self.connection.bytes_sent,
                 unknown_events=self.reader.unknown,
                 undecodable_events=self.reader.undecodable,
                 mailbox_events=len(self.mailbox),
@@ -251,9 +285,9 @@ class Core:
         *,
         deadline: Deadline | None = None,
         claim: object = None,
-        waited_for: bool = False,
-    ) -> Pending | None:
-        """Queue one completed event and write what the kernel takes.
+        pending: Pending | None = None,
+    ) -> None:
+        """Queue one completed event and write what the kernel takes. `pending`: what waits for its answer, if anything.
 
         Its place in the outgoing order, its registration for an answer and the calling thread's position for
         `wait_for` are taken in one step under the lock.
@@ -264,19 +298,24 @@ class Core:
         """
         self.check()
         outgoing = self.connection.prepare(json.write(data))
+        if pending is None:
+            pending = self.acknowledgements.make(data, waited_for=False)
         try:
             while True:
                 with self.lock:
                     position = self.number
-                    offered, pending = self._offer_locked(data, outgoing, claim, waited_for=waited_for)
+                    offered = self._offer_locked(data, outgoing, claim, pending)
                 if offered:
                     break
                 self._wait_admission(deadline)
+            self._local.position = position
+            self.connection.pump()
         except ConnectionClosed as error:
+            park_at_exit()
             raise self._explained(error) from error.__cause__
-        self._local.position = position
-        self.connection.pump()
-        return pending
+        except BaseException:
+            self.connection.wake()  # The reader writes what an interrupt left queued.
+            raise
 
     def _explained(self, error: ConnectionClosed) -> ConnectionClosed:
         """Add what the server said before it closed: the connection may know of the close before the reader has routed.
@@ -288,37 +327,97 @@ class Core:
         return self.closed_error()
 
     def _offer_locked(
-        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, *, waited_for: bool
-    ) -> tuple[bool, Pending | None]:
-        """Register an event and queue it, as one step; return whether there was room."""
+        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, pending: Pending | None
+    ) -> bool:
+        """Register an event and queue it, or hold it for the next connection, as one step; return if there was room."""
         if self.ended is not None:
             raise self.closed_error()
-        pending = self.acknowledgements.register(data, waited_for=waited_for)
+        held = Held(data, outgoing, claim, pending)
+        ledger = self.ledger
+        if ledger is None or not ledger.holding:
+            try:
+                return self._queue_locked(held)
+            except ConnectionClosed as error:
+                if ledger is None or self.closing or error.closed_by == "local" or not ledger.returns(error.code):
+                    raise
+                ledger.holding = True  # It is over, which the reader has not noticed yet.
+        return ledger.hold_locked(held)
+
+    def _queue_locked(self, held: Held) -> bool:
+        """Register an event and queue it on the connection, as one step; return whether there was room."""
+        queued_before, sent_before = self.connection.messages_sent, self.events_sent
         try:
-            if self.connection.offer(outgoing):
+            if held.pending is not None:
+                self.acknowledgements.place(held.pending)
+            if self.connection.offer(held.outgoing):
                 self.events_sent += 1
-                self.api.sent_locked(data, claim)
-                return True, pending
-        except ConnectionClosed:
-            if pending is not None:
-                self.acknowledgements.forget(pending)
-            raise
+                self._note_queued_locked(held)
+                return True
         except BaseException:
-            # An interrupt: whether the event is queued is not known, and so neither is who gets the next answer.
-            if pending is not None:
-                self.acknowledgements.doubt(pending)
+            # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
+            # the connection's count tells which.
+            queued = self.connection.messages_sent - queued_before
+            self.events_sent = sent_before + queued
+            if not queued:
+                if held.pending is not None:
+                    self.acknowledgements.forget(held.pending)
+            elif self.ledger is not None and not self.ledger.knows_locked(held):
+                self.ledger.queued_locked(held, self.connection.messages_written)
             raise
-        if pending is not None:
-            self.acknowledgements.forget(pending)
-        return False, None
+        if held.pending is not None:
+            self.acknowledgements.forget(held.pending)
+        return False
+
+    def _note_queued_locked(self, held: Held) -> None:
+        if self.ledger is not None:
+            self.ledger.queued_locked(held, self.connection.messages_written)
+        self.api.sent_locked(held.data, held.claim)
+
+    def release_held_locked(self) -> bool:
+        """Queue what was held on the connection, in order; False: there is no room for all of it yet. Reader thread."""
+        ledger = self.ledger
+        if ledger is None or not ledger.holding:
+            return True
+        while ledger.held:
+            try:
+                if not self._queue_locked(ledger.held[0]):
+                    return False
+            except ConnectionClosed:
+                return True  # Over again, which the reader is about to notice.
+            ledger.pop_locked()
+        ledger.holding = False
+        ledger.wake_locked()
+        return True
 
     def _wait_admission(self, deadline: Deadline | None) -> None:
         token = object()
         try:
             self.flow.begin_wait(token)
-            self.connection.wait_admission(deadline.remaining() if deadline else None)
+            if self.ledger is None or not self._wait_while_held(self.ledger, deadline):
+                self.connection.wait_admission(deadline.remaining() if deadline else None)
         finally:
             self.flow.waits.discard(token)
+
+    def _wait_while_held(self, ledger: Ledger, deadline: Deadline | None) -> bool:
+        """Wait for room among what is held for the next connection; False: nothing is held.
+
+        Raises:
+            SendTimeout: there was none for `send_timeout` seconds, or until the deadline.
+        """
+        with self.lock:
+            waiter = ledger.waiter_locked()
+        if waiter is None:
+            return ledger.holding
+        left = deadline.remaining() if deadline is not None else None
+        limit = min((each for each in (left, self.options.send_timeout) if each is not None), default=None)
+        try:
+            if not waiter.wait(limit):
+                msg = f"the connection is lost, and {ledger.bytes} bytes wait for the next one (see write_limit)"
+                raise SendTimeout(msg, replay_safe=True)
+        finally:
+            with self.lock:
+                ledger.leave_locked(waiter)
+        return True
 
     def request(self, event: Any, deadline: Deadline, *, claim: object = None) -> Any:
         """Send an event and return the event that acknowledges it.
@@ -331,36 +430,45 @@ class Core:
                 have been the answer, if there was one.
         """
         data = self.complete(event)
-        if not self.acknowledgements.has_rule(data["type"]):
+        pending = self.acknowledgements.make(data, waited_for=True)
+        waiter = pending.waiter if pending is not None else None
+        if pending is None or waiter is None:
             msg = f"the server does not acknowledge {data['type']}: use send()"
             raise LocalProtocolError(msg)
-        token = object()
         try:
-            pending = self.send(data, deadline=deadline, claim=claim, waited_for=True)
-            # has_rule and waited_for guarantee both.
-            assert pending is not None  # noqa: S101
-            assert pending.waiter is not None  # noqa: S101
-            self.flow.begin_wait(token)
-            pending.waiter.wait(deadline.remaining())
+            self.send(data, deadline=deadline, claim=claim, pending=pending)
+            self.flow.begin_wait(waiter)
+            waiter.wait(deadline.remaining())
         except SendTimeout as error:
             if not deadline.passed():
                 raise
             msg = f"{data['type']} could not be sent in time: the server takes no data; nothing was sent"
             raise RequestTimeout(msg, replay_safe=True) from error
         finally:
+            # From here on it swallows its answer. First, and by an assignment, so that no interrupt can skip it.
+            pending.waited_for = False
             try:
-                self.flow.waits.discard(token)
+                self.flow.waits.discard(waiter)
             finally:
-                with self.lock:
-                    self.acknowledgements.withdraw(data["event_id"])
-        if pending.error is not None:
-            raise pending.error
+                withdrawn = self._withdraw(pending)
         if not pending.done:
+            if withdrawn:
+                msg = f"the connection was lost and did not come back in time; {data['type']} was not sent"
+                raise RequestTimeout(msg, replay_safe=True)
             cause = server_error(pending.suspect) if pending.suspect is not None else None
             hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
             msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known{hint}"
             raise RequestTimeout(msg) from cause
+        if pending.error is not None:
+            raise pending.error
         return pending.answer
+
+    def _withdraw(self, pending: Pending) -> bool:
+        """Take a request back if it still waits for a connection; return whether it did."""
+        if self.ledger is None:
+            return False
+        with self.lock:
+            return self.ledger.withdraw_locked(pending.event_id)
 
     def submit(self, data: dict[str, Any]) -> None:
         """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""
@@ -370,6 +478,19 @@ class Core:
         """Have the reader do something soon. Takes no lock: finalizers and signal handlers may call it."""
         self.posted.put(action)
         self.connection.wake()
+
+    def post_locked(self, action: Callable[..., object], *arguments: Any) -> None:
+        """Have the reader do something under the lock soon, unless this is a forked child.
+
+        For finalizers, which may run on a thread that holds the lock.
+        """
+
+        def act() -> None:
+            with self.lock:
+                action(*arguments)
+
+        if not self.forked:
+            self.post(act)
 
     # -- looking back -------------------------------------------------------------------------------------------
 
@@ -422,7 +543,7 @@ class Core:
     def dispatch_locked(self, event: Any, registrations: Sequence[Registration], size: int) -> None:
         """Queue an event for the callbacks that it matched."""
         for dispatcher in (self.callbacks, self.urgent):
-            mine = tuple(each for each in registrations if self.dispatcher_of(each) is dispatcher)
+            mine = [each for each in registrations if self.dispatcher_of(each) is dispatcher]
             overflow = dispatcher.put_locked(Call(event, mine, size)) if mine else None
             if overflow is not None:
                 self.posted.put(functools.partial(self._emit_or_log, overflow))
@@ -460,21 +581,27 @@ class Core:
                         break
                     if deadline.passed():
                         return False
-                    self.end_waiters.append(waiter)
+                    self.end_waiters.add(waiter)
                 self.flow.begin_wait(waiter)
                 waiter.wait(deadline.remaining())
             finally:
                 try:
                     self.flow.waits.discard(waiter)
                 finally:
-                    with self.lock, contextlib.suppress(ValueError):
-                        self.end_waiters.remove(waiter)
+                    self.end_waiters.discard(waiter)
         return True
 
     def start_close(self, code: int, reason: str) -> None:
         """Ask for the close without waiting. Takes no lock: finalizers and signal handlers may call it."""
         self.connection.start_close(code, reason)
+        if self.close_asked is None:
+            self.close_asked = (code, reason)
         self.closing = True
+        if self.recovery is not None:
+            self.post(self._close_this_connection)  # The reader may just have another one, or be waiting for it.
+
+    def _close_this_connection(self) -> None:
+        self.connection.start_close(*(self.close_asked or (1000, "")))
 
     def close(self, code: int, reason: str) -> None:
         """Close, waiting at most `close_timeout` (and a moment) for everything together.

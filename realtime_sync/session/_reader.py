@@ -58,6 +58,7 @@ class Reader:
     _effects: list[Callable[[], object]] = field(init=False, factory=list)
     """What routing decided under the lock and is done after it."""
     _logged_types: set[str] = field(init=False, factory=set)
+    _has_unsent: bool = field(init=False, default=False)
     _next_tick: float = field(init=False, default=0.0)
     _pause_logged: bool = field(init=False, default=False)
 
@@ -73,19 +74,14 @@ class Reader:
         end: ConnectionClosed
         try:
             core.open()
-            with core.connection.lease() as lease:
-                while True:
-                    paused = self._prepare()
-                    # Nothing announces that there is room again for what could not be sent, so look for it.
-                    timeout = UNSENT_SECONDS if self.unsent else TICK_SECONDS
-                    messages = lease.service(timeout, read=not paused)
-                    if len(messages) <= BATCH:
-                        self._deliver(messages)
-                        continue
-                    for start in range(0, len(messages), BATCH):
-                        self._deliver(messages[start : start + BATCH])
-        except ConnectionClosed as error:
-            end = error
+            while True:
+                end = self._serve()
+                if core.recovery is None or not core.recovery.wants(end):
+                    break
+                final = core.recovery.replace(end)
+                if final is not None:
+                    end = final
+                    break
         except BaseException as error:  # The reader never dies silently: whatever it was becomes the cause of the end.
             logger.exception("the reader failed; this is a bug in realtime_sync")
             end = ClosedError(f"the reader failed: {error!r}", code=1006, closed_by="lost")
@@ -93,15 +89,35 @@ class Reader:
             core.connection.abort()
         self._finish(end)
 
+    def _serve(self) -> ConnectionClosed:
+        """Read until the connection is over; return what ended it."""
+        core = self._core
+        try:
+            with core.connection.lease() as lease:
+                while True:
+                    paused = self._prepare()
+                    # Nothing announces that there is room again for what could not be sent, so look for it.
+                    timeout = UNSENT_SECONDS if self._has_unsent else TICK_SECONDS
+                    self.take_in(lease.service(timeout, read=not paused))
+        except ConnectionClosed as error:
+            return error
+
+    def take_in(self, messages: Sequence[str | bytes]) -> None:
+        """Deliver messages, letting others have the lock now and then."""
+        if len(messages) <= BATCH:
+            self._deliver(messages)
+            return
+        for start in range(0, len(messages), BATCH):
+            self._deliver(messages[start : start + BATCH])
+
     def _prepare(self) -> bool:
         """Do what was posted, start threads, decide whether to pause; return that."""
         core = self._core
         while not core.posted.empty():
             core.posted.get()()
-        while self.unsent and self._send(self.unsent[0]):
-            self.unsent.popleft()
-        core.callbacks.start_if_needed()
-        core.urgent.start_if_needed()
+        self._has_unsent = self._send_waiting() if self.unsent or core.ledger is not None else False
+        core.callbacks.tend()
+        core.urgent.tend()
         if (now := time.monotonic()) >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             self._tick(now)
@@ -109,6 +125,19 @@ class Reader:
             return False
         with core.lock:
             return core.flow.update_locked(mailbox_full=core.mailbox.is_full_locked())
+
+    def _send_waiting(self) -> bool:
+        """Send what waits for room, or for this connection; return whether some of it still does."""
+        core = self._core
+        if core.ledger is not None and core.ledger.holding:
+            with core.lock:
+                done = core.release_held_locked()
+            core.connection.pump()
+            if not done:
+                return True
+        while self.unsent and self._send(self.unsent[0]):
+            self.unsent.popleft()
+        return bool(self.unsent)
 
     def _send(self, data: dict[str, Any]) -> bool:
         core = self._core
@@ -121,6 +150,8 @@ class Reader:
             core.acknowledgements.register(data, waited_for=False)
             core.api.sent_locked(data, None)
             core.events_sent += 1
+            if core.ledger is not None:
+                core.ledger.queued_locked(None, core.connection.messages_written)
         core.connection.pump()
         return True
 
@@ -245,17 +276,22 @@ class Reader:
             for queue in core.observers.queues():
                 queue.end_locked(core.closed_error)
             self._finish_dispatchers_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
-            while core.end_waiters:
-                core.end_waiters.pop().wake()
+            if core.ledger is not None:
+                for held in core.ledger.held:
+                    if held.pending is not None:
+                        held.pending.resolve_locked(error=core.closed_error())
+                core.ledger.wake_locked()
+            for waiter in tuple(core.end_waiters):
+                waiter.wake()
         for dispatcher in (core.callbacks, core.urgent):
-            dispatcher.start_if_needed()  # A callback registered just now still hears of the end.
+            dispatcher.tend()  # A callback registered just now still hears of the end.
 
     def _finish_dispatchers_locked(self, event: Closed, *, discard: bool) -> None:
         core = self._core
         matches = core.observers.of(event.type, event.type)
         registrations = core.observers.claim(matches.registrations) if matches else ()
         for dispatcher in (core.callbacks, core.urgent):
-            mine = tuple(each for each in registrations if core.dispatcher_of(each) is dispatcher)
+            mine = [each for each in registrations if core.dispatcher_of(each) is dispatcher]
             dispatcher.end_locked(discard=discard)
             dispatcher.finish_locked(Call(event, mine, 0) if mine else None)
 

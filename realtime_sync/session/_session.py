@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTimeout
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
 from realtime_sync.session._local_events import LOCAL_EVENT_TYPES
-from realtime_sync.session._names import warn_if_misspelt
+from realtime_sync.session._names import body_of, warn_if_misspelt
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty
 from realtime_sync.session._stats import Stats
@@ -26,10 +26,16 @@ __all__ = ["REQUEST_TIMEOUT", "Session"]
 REQUEST_TIMEOUT = 10.0
 
 H = TypeVar("H", bound=Callable[[Any], object])
+ServerEventT = TypeVar("ServerEventT")
+NameT = TypeVar("NameT", bound=str)
+ClientEventT = TypeVar("ClientEventT")
 
 
-class Session(ClosesOnExit):
+class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
     """One open connection to a WebSocket API.
+
+    For type checkers, an API gives its unions of events and the literals of its server events' names, so that editors
+    complete a name wherever any string will do.
 
     Every method may be called from any thread, callbacks included. A context manager that only closes.
     Dropped without `close`, a session warns (`ResourceWarning`) and closes.
@@ -40,46 +46,58 @@ class Session(ClosesOnExit):
 
     # -- sending ------------------------------------------------------------------------------------------------
 
-    def send(self, event: Any) -> str:
+    def send(self, event: ClientEventT | Mapping[str, Any], *, extra_body: Mapping[str, Any] | None = None) -> str:
         """Send one client event: an event class or a dict.
 
         Returns when the event is queued and what the kernel takes is written; blocks only while `write_limit` is
         reached.
 
+        Args:
+            event: its fields are those that this library knows for its type; of an unknown type, any.
+            extra_body: fields to send beside them.
+
         Returns:
             The event's `event_id`; one is added if it is missing. An `error` about the event names it.
 
         Raises:
-            LocalProtocolError: it has no type, or a value that cannot be encoded; nothing was sent.
+            LocalProtocolError: it has no type, a field that events of its type do not have, or a value that cannot be
+                encoded; nothing was sent.
             SendTimeout: the peer took no data for `send_timeout` seconds; nothing was sent.
             ConnectionClosed: the connection is closed or closing.
         """
         self._core.check()
-        data = self._core.complete(event)
+        data = self._core.complete(body_of(self._core.api.registry, event, extra_body))
         self._core.send(data)
         event_id: str = data["event_id"]
         return event_id
 
-    def request(self, event: Any, timeout: float | None = REQUEST_TIMEOUT) -> Any:
+    def request(
+        self,
+        event: ClientEventT | Mapping[str, Any],
+        timeout: float | None = REQUEST_TIMEOUT,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Send one client event and return the server event that acknowledges it.
 
         Args:
             event: an event class or a dict, of a type that the server acknowledges.
             timeout: seconds in all (None: no limit).
+            extra_body: as in `send`.
 
         Raises:
             ServerError: an error event names this event.
             RequestTimeout: no answer in time; whether the server acted on it is not known.
             AcknowledgementUnknown: answers to several events can no longer be told apart.
-            LocalProtocolError: the server never acknowledges events of this type.
+            LocalProtocolError: as `send`; or the server never acknowledges events of this type.
             ConnectionClosed: the connection ended first.
         """
         self._core.check()
-        return self._core.request(event, Deadline(timeout))
+        return self._core.request(body_of(self._core.api.registry, event, extra_body), Deadline(timeout))
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
-    def receive(self, timeout: float | None = None) -> Any:
+    def receive(self, timeout: float | None = None) -> ServerEventT:
         """Return the next event that belongs to nobody else (see "delivery" in the docs).
 
         Args:
@@ -98,11 +116,12 @@ class Session(ClosesOnExit):
             msg = f"no event within {timeout} s"
             raise ReceiveTimeout(msg) from None
         core.seen(entry[0])
-        return entry[1]
+        event: ServerEventT = entry[1]
+        return event
 
     recv = receive
 
-    def events(self, timeout: float | None = None) -> Iterator[Any]:
+    def events(self, timeout: float | None = None) -> Iterator[ServerEventT]:
         """Iterate over events as `receive` returns them, at most `timeout` seconds apart (None: no limit).
 
         Ends quietly after a close that this side asked for, or a normal one by the server with no turn open.
@@ -120,10 +139,10 @@ class Session(ClosesOnExit):
                 raise
             yield event
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[ServerEventT]:
         return self.events()
 
-    def wait_for(self, name: str, timeout: float | None = None, where: Callable[[Any], object] | None = None) -> Any:
+    def wait_for(self, name: NameT, timeout: float | None = None, where: Callable[[Any], object] | None = None) -> Any:
         """Return the first event called `name` (patterns as in `on`) since the calling thread last sent.
 
         Looks from the latest of: the calling thread's last send, the event that its last `wait_for` or `receive`
@@ -144,7 +163,8 @@ class Session(ClosesOnExit):
         core.check()
         self._check_server_event(name)
         deadline = Deadline(timeout)
-        with Subscription(core, (name,), since=core.position) as matching:
+        matching: Subscription[Any] = Subscription(core, (name,), since=core.position)
+        with matching:
             while True:
                 try:
                     number, event = matching.take(deadline)
@@ -161,7 +181,7 @@ class Session(ClosesOnExit):
             raise LocalProtocolError(msg)
         warn_if_misspelt(self._core.api.registry, name)
 
-    def subscribe(self, *names: str) -> Subscription:
+    def subscribe(self, *names: NameT) -> Subscription[ServerEventT]:
         """Open a consumer for all events whose names match any of `names` (patterns as in `on`).
 
         Active when the call returns. Use it as a context manager, iterate over it, or call its `get`.
@@ -177,9 +197,9 @@ class Session(ClosesOnExit):
     # -- callbacks ----------------------------------------------------------------------------------------------
 
     @overload
-    def on(self, name: str, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
+    def on(self, name: NameT, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
     @overload
-    def on(self, name: str, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
+    def on(self, name: NameT, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
     def on(
         self, name: str, handler: Callable[[Any], object] | None = None, *, urgent: bool = False
     ) -> Registration | Callable[[H], H]:
@@ -196,9 +216,9 @@ class Session(ClosesOnExit):
         return self._register(name, handler, once=False, urgent=urgent)
 
     @overload
-    def once(self, name: str, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
+    def once(self, name: NameT, handler: Callable[[Any], object], *, urgent: bool = ...) -> Registration: ...
     @overload
-    def once(self, name: str, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
+    def once(self, name: NameT, handler: None = ..., *, urgent: bool = ...) -> Callable[[H], H]: ...
     def once(
         self, name: str, handler: Callable[[Any], object] | None = None, *, urgent: bool = False
     ) -> Registration | Callable[[H], H]:
@@ -225,7 +245,7 @@ class Session(ClosesOnExit):
         core.register(registration)
         return registration
 
-    def off(self, name: str, handler: Callable[[Any], object]) -> None:
+    def off(self, name: NameT, handler: Callable[[Any], object]) -> None:
         """Cancel every registration of `handler` under `name`. Does not wait for a call that is running."""
         core = self._core
         core.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Generic, TypeVar
 
 from attrs import define, field
 
@@ -16,9 +16,11 @@ from realtime_sync.transport import Deadline
 
 __all__ = ["Subscription"]
 
+E = TypeVar("E")
+
 
 @define(eq=False)
-class Subscription(ClosesOnExit):
+class Subscription(ClosesOnExit, Generic[E]):
     """Events whose names match, without taking them away from `receive()`.
 
     A context manager and an iterator. Dropped without `close`, it closes itself.
@@ -54,12 +56,12 @@ class Subscription(ClosesOnExit):
         if core.ended is not None:
             self._queue.end_locked(core.closed_error)
 
-    def take(self, deadline: Deadline) -> tuple[int, Any]:
+    def take(self, deadline: Deadline) -> tuple[int, E]:
         """Return the number of the next matching event, and the event. Raises as `EventQueue.take` does."""
         number, event, _ = self._queue.take(deadline)
         return number, event
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> E:
         """Return the next matching event.
 
         Args:
@@ -80,20 +82,22 @@ class Subscription(ClosesOnExit):
         except StopIteration:
             msg = "this subscription was closed"
             raise LocalProtocolError(msg) from None
-        return entry[1]
+        event: E = entry[1]
+        return event
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[E]:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> E:
         """Return the next matching event; stop when the session or the subscription was closed in order."""
         self._core.check()
         try:
-            return self._queue.take(Deadline(None))[1]
+            event: E = self._queue.take(Deadline(None))[1]
         except ConnectionClosed:
             if self._core.ended_quietly:
                 raise StopIteration from None
             raise
+        return event
 
     def close(self) -> None:
         """Stop. What has not been read is forgotten. Any thread, any number of times."""
@@ -101,22 +105,17 @@ class Subscription(ClosesOnExit):
         if core.forked:
             return
         with core.lock:
-            core.observers.remove_queue(self._queue)
-            core.close_queue_locked(self._queue)
-            self._queue.clear_locked()
-            self._queue.end_locked(lambda: None)
+            _close_locked(core, self._queue)
 
     def __del__(self) -> None:
-        """Close on the reader: a finalizer may run on a thread that holds the session's lock."""
+        """Close on the reader."""
         queue = getattr(self, "_queue", None)
-        if queue is not None and not queue.ended and not self._core.forked:
-            self._core.post(_closer(self._core, queue))
+        if queue is not None and not queue.ended:
+            self._core.post_locked(_close_locked, self._core, queue)
 
 
-def _closer(core: Core, queue: EventQueue) -> Any:
-    def close() -> None:
-        with core.lock:
-            core.observers.remove_queue(queue)
-            core.close_queue_locked(queue)
-
-    return close
+def _close_locked(core: Core, queue: EventQueue) -> None:
+    core.observers.remove_queue(queue)
+    core.close_queue_locked(queue)
+    queue.clear_locked()
+    queue.end_locked(lambda: None)

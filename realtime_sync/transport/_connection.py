@@ -10,10 +10,11 @@ from typing import Literal, final
 
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven
 from realtime_sync.errors import ConnectionClosed, ForkedError, LocalProtocolError, ReceiveTimeout, SendTimeout
+from realtime_sync.extensions import Codec
 from realtime_sync.transport._closing import check_close
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import FrameParser, Opcode, build_frame
-from realtime_sync.transport._outbox import Outbox, Outgoing
+from realtime_sync.transport._outbox import Outbox, Outgoing, Unframed
 from realtime_sync.transport._process import forks
 from realtime_sync.transport._role import Role
 from realtime_sync.transport._servicer import CloseRequest, Servicer
@@ -51,13 +52,13 @@ class Connection:
         "__weakref__",
         "_forks",
         "_inbox",
+        "_is_framed_late",
         "_options",
         "_role",
         "_servicer",
         "_stream",
         "_waker",
         "_writer",
-        "messages_sent",
         "response_headers",
         "subprotocol",
     )
@@ -70,18 +71,19 @@ class Connection:
         response_headers: Mapping[str, str],
         subprotocol: str | None,
         received: bytes = b"",
+        codec: Codec | None = None,
     ) -> None:
         self._forks = forks.count
         self._options = options
         self._stream = stream
         self._waker = Waker()
-        self._writer = Writer(stream, Outbox(options.write_limit), self._waker.wake)
-        self._servicer = Servicer(stream, self._writer, self._waker, FrameParser(options.max_size), options)
+        self._is_framed_late = codec is not None
+        self._writer = Writer(stream, Outbox(options.write_limit), self._waker.wake, codec)
+        parser = FrameParser(options.max_size, codec)
+        self._servicer = Servicer(stream, self._writer, self._waker, parser, options)
         # Messages that `receive` has not handed out yet: appended to under the role, taken by any thread.
         self._inbox: deque[str | bytes] = deque(self._servicer.preload(received))
         self._role = Role()
-        self.messages_sent = 0
-        """Messages queued for sending; concurrent senders may make it a little low."""
         self.response_headers = response_headers
         """The headers of the upgrade response, names in lower case."""
         self.subprotocol = subprotocol
@@ -233,6 +235,14 @@ class Connection:
         return self._writer.outbox.backlog
 
     @property
+    def messages_written(self) -> int:
+        """How many messages, in the order of `offer`, the kernel has taken whole. Final once the connection is over.
+
+        A message that is not among them cannot have been seen by the peer. (A close frame counts too, the last of all.)
+        """
+        return self._writer.outbox.written
+
+    @property
     def bytes_sent(self) -> int:
         """Bytes of frames that the kernel has taken."""
         return self._writer.bytes_sent
@@ -241,6 +251,11 @@ class Connection:
     def bytes_received(self) -> int:
         """Bytes of frames that were read."""
         return self._servicer.bytes_received
+
+    @property
+    def messages_sent(self) -> int:
+        """Messages that were queued for sending."""
+        return self._writer.outbox.accepted
 
     @property
     def messages_received(self) -> int:
@@ -313,17 +328,23 @@ class Connection:
     def prepare(self, data: str | bytes) -> Outgoing:
         """Encode and mask a message, which takes time with its size; needs no lock.
 
+        With an extension, which has to see messages in the order of the wire, masking is left for the writing.
+
         Raises:
             TypeError: it is neither str nor bytes-like.
             LocalProtocolError: a str that UTF-8 cannot hold.
         """
         if isinstance(data, str):
+            opcode = Opcode.TEXT
             try:
-                return Outgoing(build_frame(Opcode.TEXT, data.encode()))
+                payload = data.encode()
             except UnicodeEncodeError as error:
                 msg = f"a text message must be valid Unicode: {error.reason} at position {error.start}"
                 raise LocalProtocolError(msg) from None
-        return Outgoing(build_frame(Opcode.BINARY, _as_bytes(data)))
+        else:
+            opcode = Opcode.BINARY
+            payload = _as_bytes(data)
+        return Outgoing(Unframed(opcode, payload) if self._is_framed_late else build_frame(opcode, payload))
 
     def offer(self, outgoing: Outgoing) -> bool:
         """Queue a prepared message without waiting or writing; False: too much is queued already.
@@ -335,10 +356,9 @@ class Connection:
             ForkedError: the connection belongs to the parent process.
         """
         self._check_open()
-        if not self._writer.outbox.offer(outgoing.frame):
+        if not self._writer.outbox.offer(outgoing.unframed() if self._is_framed_late else outgoing.framed()):
             self._check_open()
             return False
-        self.messages_sent += 1
         return True
 
     def pump(self) -> None:
@@ -409,7 +429,8 @@ class Connection:
         finally:
             if self._role.holder is token:
                 self._role.holder = None
-            self._role.pass_on()
+            for following in self._role.waiting[:1]:
+                following.wake()
         if not self._inbox and deadline.passed():
             msg = f"no message arrived within {timeout} s"
             raise ReceiveTimeout(msg)
@@ -430,7 +451,8 @@ class Connection:
         finally:
             if self._role.holder is token:
                 self._role.holder = None
-            self._role.pass_on()
+            for following in self._role.waiting[:1]:
+                following.wake()
 
     def _run(self, token: object, deadline: Deadline, *, read: bool) -> list[str | bytes]:
         """Let the servicer run with the descriptor kept open; the caller holds the role."""
@@ -479,7 +501,8 @@ class Lease:
         self._tenancy.users.discard(self)
         self._tenancy.settle()
         self._role.holder = None
-        self._role.pass_on()
+        for following in self._role.waiting[:1]:
+            following.wake()
 
     def service(self, timeout: float | None, *, read: bool = True) -> list[str | bytes]:
         """Do one round of I/O: as `Connection.service`."""

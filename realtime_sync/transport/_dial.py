@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import ipaddress
 import itertools
 import math
 import os
@@ -14,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-from realtime_sync.errors import ConfigurationError, ConnectError
+from realtime_sync.errors import ConfigurationError
 from realtime_sync.transport._deadline import Deadline
+from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._poll import WRITE, Poller
-from realtime_sync.transport._request import Request, is_loopback
-from realtime_sync.transport._role import wait_on
+from realtime_sync.transport._request import is_literal, is_loopback
+from realtime_sync.transport._waiting import Waiter
 
-__all__ = ["AddressInfo", "Resolve", "dial"]
+__all__ = ["AddressInfo", "Resolve", "dial", "look_up"]
 
 AddressInfo = tuple[int, int, int, str, Any]
 """One row of `socket.getaddrinfo`: family, type, protocol, canonical name, address."""
@@ -34,15 +34,15 @@ _STAGGER = 0.25
 _KEEP_ALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
 
-def dial(request: Request, deadline: Deadline, sockopt: SocketOptions, resolve: Resolve | None) -> socket.socket:
-    """Return a connected, non-blocking socket to the first address that answers.
+def dial(hop: Hop, addresses: list[AddressInfo], deadline: Deadline, sockopt: SocketOptions) -> socket.socket:
+    """Return a connected, non-blocking socket to the first of some addresses that answers.
 
     Raises:
         ConnectTimeout: the deadline passed.
-        ConnectError: the name is unknown, or no address accepted the connection.
+        ConnectError: no address accepted the connection.
         ConfigurationError: a socket option cannot be set.
     """
-    race = _Race(request, deadline, sockopt, _interleave(_look_up(request, deadline, resolve or _resolve)))
+    race = _Race(hop, deadline, sockopt, _interleave(addresses))
     try:
         return race.run()
     finally:
@@ -53,52 +53,53 @@ def _resolve(host: str, port: int) -> Iterable[AddressInfo]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def _look_up(request: Request, deadline: Deadline, resolve: Resolve) -> list[AddressInfo]:
-    """Look a name up in a thread, as nothing else can be given a deadline; a literal address needs none."""
-    if is_loopback(request.host) or _is_literal(request.host):
-        return _found(request, functools.partial(resolve, request.host, request.port))
-    outcome: list[Callable[[], Iterable[AddressInfo]]] = []
-    done = threading.Lock()
-    done.acquire()
+def look_up(hop: Hop, deadline: Deadline, resolve: Resolve | None) -> list[AddressInfo]:
+    """Return the addresses of a host, one at least.
 
-    def look_up() -> None:
+    It happens in a thread, as nothing else can be given a deadline; a literal address needs none.
+
+    Raises:
+        ConnectTimeout: the deadline passed.
+        ConnectError: the name is unknown.
+    """
+    find = resolve or _resolve
+    if is_loopback(hop.host) or is_literal(hop.host):
+        return _found(hop, functools.partial(find, hop.host, hop.port))
+    outcome: list[Callable[[], Iterable[AddressInfo]]] = []
+    done = Waiter()
+
+    def run() -> None:
         try:
-            rows = list(resolve(request.host, request.port))
+            rows = list(find(hop.host, hop.port))
             outcome.append(lambda: rows)
         except Exception as error:  # noqa: BLE001  # raised again by whoever waits
             outcome.append(functools.partial(_raise, error))
         finally:
-            done.release()
+            done.wake()
 
     # A daemon: a name server that never answers must not keep the process.
-    threading.Thread(target=look_up, name="rts-resolver", daemon=True).start()
-    if not wait_on(done, deadline):
-        raise request.timed_out(deadline, "the name lookup")
-    return _found(request, outcome.pop())
+    threading.Thread(target=run, name="rts-resolver", daemon=True).start()
+    if not done.wait(deadline.remaining()):
+        raise hop.timed_out(deadline, "the name lookup")
+    return _found(hop, outcome.pop())
 
 
 def _raise(error: BaseException) -> Iterable[AddressInfo]:
     raise error
 
 
-def _found(request: Request, resolve: Callable[[], Iterable[AddressInfo]]) -> list[AddressInfo]:
+def _found(hop: Hop, resolve: Callable[[], Iterable[AddressInfo]]) -> list[AddressInfo]:
+    owner = "the proxy " * hop.is_proxy + hop.host
     try:
         rows = list(resolve())
     except (OSError, UnicodeError) as error:
-        msg = f"cannot find the address of {request.host}: {error}"
-        raise ConnectError(msg) from error
+        msg = f"cannot find the address of {owner}: {error}"
+        # Only this code says that the name server, and not the name, is the trouble.
+        raise hop.failed(msg, transient=getattr(error, "errno", None) == socket.EAI_AGAIN) from error
     if not rows:
-        msg = f"{request.host} has no address"
-        raise ConnectError(msg)
+        msg = f"{owner} has no address"
+        raise hop.failed(msg, transient=False)
     return rows
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _interleave(rows: list[AddressInfo]) -> list[AddressInfo]:
@@ -112,10 +113,8 @@ def _interleave(rows: list[AddressInfo]) -> list[AddressInfo]:
 class _Race:
     """Connect to several addresses, `_STAGGER` seconds apart, sooner when one fails; the first that succeeds wins."""
 
-    def __init__(
-        self, request: Request, deadline: Deadline, sockopt: SocketOptions, addresses: list[AddressInfo]
-    ) -> None:
-        self._request = request
+    def __init__(self, hop: Hop, deadline: Deadline, sockopt: SocketOptions, addresses: list[AddressInfo]) -> None:
+        self._hop = hop
         self._deadline = deadline
         self._sockopt = sockopt
         self._waiting = addresses
@@ -127,7 +126,7 @@ class _Race:
         next_start = time.monotonic()
         while self._waiting or self._running:
             if self._deadline.passed():
-                raise self._request.timed_out(self._deadline, f"TCP to {self._tried}")
+                raise self._hop.timed_out(self._deadline, f"TCP to {self._tried}")
             if self._waiting and (not self._running or time.monotonic() >= next_start):
                 self._start(self._waiting.pop(0))
                 next_start = time.monotonic() + _STAGGER
@@ -136,8 +135,8 @@ class _Race:
             if connected is not None:
                 return connected
         reasons = "; ".join(dict.fromkeys(str(failure) for failure in self._failures))
-        msg = f"cannot connect to {self._request.address} ({self._tried} tried): {reasons}"
-        raise ConnectError(msg) from self._failures[-1]
+        msg = f"cannot connect to {self._hop.name} ({self._tried} tried): {reasons}"
+        raise self._hop.failed(msg) from self._failures[-1]
 
     def give_up(self) -> None:
         for sock in self._running.values():

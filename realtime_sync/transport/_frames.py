@@ -1,7 +1,7 @@
 """WebSocket frames (RFC 6455 section 5), without sockets, threads or clocks: bytes in, messages out; and back.
 
-Only this module knows what a frame looks like. An extension would add its RSV bit to what `_check_first`
-admits, and transform payloads in `_finish` and `build_frame`.
+Only this module knows what a frame looks like. The codec of an agreed extension is asked about each data frame, and
+decodes payloads on their way into a message; what it makes of outgoing ones is given to `build_frame`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import codecs
 import enum
 import math
+from collections.abc import Iterable
 from typing import Final, final
 
 from attrs import frozen
 
 from realtime_sync.errors import RemoteProtocolError
+from realtime_sync.extensions import Codec
 from realtime_sync.transport._masking import mask, new_key
 
-__all__ = ["Control", "FrameParser", "Opcode", "build_close", "build_frame"]
+__all__ = ["Control", "FrameParser", "Opcode", "build_close", "build_frame", "unbuild_frame"]
 
 
 class Opcode(enum.IntEnum):
@@ -64,7 +66,9 @@ class FrameParser:
     After a close frame or a fault everything further is thrown away. Not for two threads at once.
 
     Args:
-        max_size: bytes of the largest message to accept, checked from the header on; None: no limit.
+        max_size: bytes of the largest message to accept, checked from the header on, or piece by piece while a codec
+            decodes; None: no limit.
+        codec: of the agreed extensions; None: there are none.
 
     Attributes:
         controls: control frames that arrived, oldest first; the caller takes them out.
@@ -73,6 +77,8 @@ class FrameParser:
 
     __slots__ = (
         "_buffer",
+        "_codec",
+        "_decoding",
         "_done",
         "_end",
         "_filled",
@@ -81,15 +87,20 @@ class FrameParser:
         "_message",
         "_opcode",
         "_remaining",
+        "_reserved",
         "_start",
         "_utf8_tail",
         "_view",
+        "_waited",
         "controls",
         "fault",
     )
 
-    def __init__(self, max_size: int | None = None) -> None:
+    def __init__(self, max_size: int | None = None, codec: Codec | None = None) -> None:
         self._max_size = math.inf if max_size is None else max_size
+        self._codec = codec
+        self._reserved = 0x70 if codec is None else 0x70 & ~codec.rsv  # bits that no data frame may have
+        self._decoding: Codec | None = None  # of the current frame
         self._buffer = bytearray(_SMALLEST)
         self._view = memoryview(self._buffer)
         self._start = 0  # of what is not parsed yet
@@ -100,6 +111,7 @@ class FrameParser:
         self._utf8_tail = b""  # an incomplete character at its end
         self._remaining = 0  # bytes to come of a frame that is collected aside
         self._final = True  # whether that frame is the last of its message
+        self._waited = False  # whether the last read ended inside a frame that is waited for
         self._done = False
         self.controls: list[Control] = []
         self.fault: RemoteProtocolError | None = None
@@ -140,8 +152,15 @@ class FrameParser:
                 self.fault = RemoteProtocolError("a text message was not valid UTF-8", code=1007)
                 self.fault.__cause__ = error
                 self._done = True
+            except Exception as error:
+                if self._codec is None:
+                    raise
+                self.fault = RemoteProtocolError(f"an extension failed ({type(error).__name__})", code=1011)
+                self.fault.__cause__ = error
+                self._done = True
         if self._done:
             position = end
+            self._message = bytearray()
         if position == end:
             self._start = self._end = 0
         else:
@@ -162,10 +181,11 @@ class FrameParser:
 
     def _parse(self, messages: list[str | bytes], at: int, end: int) -> int:
         """Parse the buffer from `at` to `end`, add what is complete to `messages`, return where it stopped."""
+        begin, waited, self._waited = at, self._waited, False
         while not self._done:
             if self._remaining:
                 at = self._collect(messages, at, end)
-            if self._opcode is None:
+            if self._opcode is None and self._codec is None:
                 at = self._whole_texts(messages, at, end)
             body = at + 2
             if body > end:
@@ -179,17 +199,28 @@ class FrameParser:
                 size = self._long_size(size, self._view[at + 2 : body])
             opcode = self._check_first(first, size)
             stop = body + size
-            if stop > end and (opcode >= Opcode.CLOSE or stop - at <= len(self._buffer)):
+            if stop > end and self._waits_for(opcode, stop - at, again=waited and at == begin):
                 break
             if opcode >= Opcode.CLOSE:
                 self._control(opcode, bytes(self._view[body:stop]))
                 at = stop
             else:
-                self._begin(opcode, size, is_final=bool(first & _FIN))
+                self._begin(opcode, first, size)
                 at = body
                 if not size:
                     self._end_frame(messages)
         return at
+
+    def _waits_for(self, opcode: Opcode, size: int, *, again: bool) -> bool:
+        """Tell whether the rest of a frame is waited for before its payload is looked at.
+
+        Taking it as it comes costs a little more. A codec is shown every frame at once, as it knows which ones grow; a
+        frame for which an earlier read was not enough either is looked at for bad UTF-8, to fail early.
+        """
+        if opcode < Opcode.CLOSE and (self._codec is not None or size > len(self._buffer) or again):
+            return False
+        self._waited = True
+        return True
 
     def _whole_texts(self, messages: list[str | bytes], at: int, end: int) -> int:
         """Hand out the unfragmented texts of up to 64 KB that begin at `at` and are complete: nearly all there is."""
@@ -226,14 +257,14 @@ class FrameParser:
 
     def _check_first(self, first: int, size: int) -> Opcode:
         """Check a frame's first byte and its size, which must be known from the header on."""
-        if first & 0x70:
-            msg = "a frame had a reserved bit set, but no extension was agreed on"
-            raise RemoteProtocolError(msg)
         try:
             opcode = Opcode(first & 0x0F)
         except ValueError:
             msg = f"a frame had the reserved opcode {first & 0x0F}"
             raise RemoteProtocolError(msg) from None
+        if first & (self._reserved if opcode < Opcode.CLOSE else 0x70):
+            msg = "a frame had a reserved bit set that no extension was agreed on for"
+            raise RemoteProtocolError(msg)
         if opcode >= Opcode.CLOSE:
             if size > _MAX_CONTROL or not first & _FIN:
                 msg = f"a {opcode.name.lower()} frame was fragmented or longer than 125 bytes"
@@ -242,33 +273,56 @@ class FrameParser:
             what = "a continuation of nothing" if self._opcode is None else "a new message inside a fragmented one"
             msg = f"a frame was {what}"
             raise RemoteProtocolError(msg)
-        elif len(self._message) + size > self._max_size:
-            msg = f"a message of more than max_size ({self._max_size} bytes) was coming"
-            raise RemoteProtocolError(msg, code=1009)
+        elif self._codec is None:
+            self._check_size(size)
         return opcode
 
-    def _begin(self, opcode: Opcode, size: int, *, is_final: bool) -> None:
+    def _check_size(self, more: int) -> None:
+        """Check that a message may have `more` bytes than it has."""
+        if len(self._message) + more > self._max_size:
+            msg = f"a message of more than max_size ({self._max_size} bytes) was coming"
+            raise RemoteProtocolError(msg, code=1009)
+
+    def _begin(self, opcode: Opcode, first: int, size: int) -> None:
+        if self._codec is not None:
+            self._decoding = self._codec if self._codec.begin(opcode, first & self._codec.rsv) else None
+            if self._decoding is None:
+                self._check_size(size)
         if opcode is not Opcode.CONTINUATION:
             self._opcode = opcode
-        self._final = is_final
+        self._final = bool(first & _FIN)
         self._remaining = size
 
     def _collect(self, messages: list[str | bytes], at: int, end: int) -> int:
         """Put what is there of the current frame's payload aside; return where that ends."""
         stop = min(end, at + self._remaining)
         piece = self._view[at:stop]
+        if self._decoding is None:
+            self._add(piece)
+        else:
+            self._add_decoded(self._decoding.decode(piece))
+        self._remaining -= stop - at
+        if not self._remaining:
+            self._end_frame(messages)
+        return stop
+
+    def _add_decoded(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self._check_size(len(piece))
+            self._add(piece)
+
+    def _add(self, piece: memoryview | bytes) -> None:
+        """Add to the current message."""
         if self._opcode is Opcode.TEXT:
             # Decoded only to fail early; once more, in one go, when the message is complete.
             text = self._utf8_tail + bytes(piece) if self._utf8_tail else piece
             used = codecs.utf_8_decode(text, "strict", False)[1]  # noqa: FBT003
             self._utf8_tail = bytes(text[used:])
         self._message += piece
-        self._remaining -= stop - at
-        if not self._remaining:
-            self._end_frame(messages)
-        return stop
 
     def _end_frame(self, messages: list[str | bytes]) -> None:
+        if self._decoding is not None:
+            self._add_decoded(self._decoding.end(is_final=self._final))
         if not self._final:
             return
         if self._utf8_tail:
@@ -304,10 +358,10 @@ def _may_arrive(code: int) -> bool:
     return 3000 <= code <= 4999 or (1000 <= code <= 1014 and code not in (1004, 1005, 1006))  # noqa: PLR2004
 
 
-def build_frame(opcode: int, payload: bytes, *, is_final: bool = True) -> bytes:
-    """Return one masked frame, ready to be written."""
+def build_frame(opcode: int, payload: bytes, *, rsv: int = 0) -> bytes:
+    """Return one masked frame, ready to be written, with the reserved bits `rsv` set."""
     size = len(payload)
-    first = (_FIN if is_final else 0) | opcode
+    first = _FIN | rsv | opcode
     key = new_key()
     if size < _SHORT:
         head = bytes((first, 0x80 | size))
@@ -316,6 +370,13 @@ def build_frame(opcode: int, payload: bytes, *, is_final: bool = True) -> bytes:
     else:
         head = bytes((first, 0x80 | _LONG)) + size.to_bytes(8, "big")
     return head + key + mask(payload, key)
+
+
+def unbuild_frame(frame: bytes) -> tuple[int, bytes]:
+    """Return opcode and payload of a frame that `build_frame` made without reserved bits."""
+    size = frame[1] & 0x7F
+    key_at = 2 if size < _SHORT else 4 if size == _SHORT else 10
+    return frame[0] & 0x0F, mask(frame[key_at + 4 :], frame[key_at : key_at + 4])
 
 
 def build_close(code: int, reason: str = "") -> bytes:

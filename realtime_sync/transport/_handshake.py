@@ -20,14 +20,16 @@ import websocket
 from attrs import frozen
 
 from realtime_sync.errors import ConnectError, handshake_rejected
+from realtime_sync.extensions import Codec
 from realtime_sync.transport._deadline import Deadline
-from realtime_sync.transport._poll import wait_for
+from realtime_sync.transport._exchange import MAX_HEAD, Exchange, status_of
+from realtime_sync.transport._extensions import agree
 from realtime_sync.transport._request import Request
 from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._tls import wants_client_certificate
 
 __all__ = ["Upgraded", "upgrade"]
 
-_MAX_HEAD: Final = 64 * 1024
 _MAX_BODY: Final = 16 * 1024
 _BODY_PATIENCE: Final = 1.0
 """Seconds for the body of a refusal: it only makes the message better."""
@@ -55,6 +57,8 @@ class Upgraded:
     subprotocol: str | None
     rest: bytes
     """What the server sent right behind its response: the first frames."""
+    codec: Codec | None
+    """Of the extensions that were agreed on; None: of none."""
 
 
 @final
@@ -62,11 +66,12 @@ class _Carrier:
     """What websocket-client takes for a connected socket: it carries one request and one response head."""
 
     def __init__(self, stream: Stream, request: Request, deadline: Deadline) -> None:
-        self._stream = stream
+        self.exchange = Exchange(stream, request.hop, "the WebSocket upgrade")
         self._request = request
         self._deadline = deadline
         self._shown = io.BytesIO()
         self.failure: Exception | None = None
+        self.answered = False
         self.head = b""
         self.status = 0
         self.rest = b""
@@ -82,12 +87,8 @@ class _Carrier:
         _, _, rest = data.partition(b"\r\n")
         ours = (f"{name}: {value}" for name, value in self._request.headers)
         lines = (f"GET {self._request.resource} HTTP/1.1", *ours)
-        wire = memoryview("".join(f"{line}\r\n" for line in lines).encode("latin-1") + rest)
-        sent: list[int] = []
         try:
-            while sum(sent) < len(wire):
-                if not self._stream.send(wire[sum(sent) :], sent):
-                    self._wait(self._stream.write_events, self._deadline)
+            self.exchange.send("".join(f"{line}\r\n" for line in lines).encode("latin-1") + rest, self._deadline)
         except Exception as error:
             self.failure = error
             raise
@@ -96,44 +97,18 @@ class _Carrier:
     def recv(self, size: int) -> bytes:
         """Return some of the response head, which is read as a whole first."""
         try:
-            if not self.head:
+            if not self.answered:
                 self._read_head()
         except Exception as error:
             self.failure = error
             raise
         return self._shown.read(size)
 
-    def receive(self, deadline: Deadline) -> bytes:
-        """Wait for bytes from the server and return them; b"" at the end."""
-        buffer = memoryview(bytearray(4096))
-        while (count := self._stream.receive_into(buffer)) is None:
-            self._wait(self._stream.read_events, deadline)
-        return bytes(buffer[:count])
-
-    def _wait(self, events: int, deadline: Deadline) -> None:
-        if not wait_for(self._stream.fd, events, deadline.remaining()):
-            raise self._request.timed_out(self._deadline, "the WebSocket upgrade")
-
     def _read_head(self) -> None:
-        received = b""
-        while True:
-            head, end, rest = received.partition(b"\r\n\r\n")
-            if len(head) > _MAX_HEAD:
-                msg = f"{self._request.address} answered the upgrade with more than {_MAX_HEAD} bytes of headers"
-                raise ConnectError(msg)
-            if end:
-                self.status = _status(head)
-                if not 100 <= self.status < 200 or self.status == _SWITCHING:  # noqa: PLR2004
-                    break
-                received = rest  # An interim response such as 103; the real one follows.
-                continue
-            piece = self.receive(self._deadline)
-            if not piece:
-                msg = f"{self._request.address} closed the connection instead of answering the upgrade"
-                raise ConnectError(msg)
-            received += piece
-        self.head, self.rest = head, rest
-        lines = head.split(b"\r\n")
+        self.head, self.rest = self.exchange.read_head(self._deadline)
+        self.answered = True
+        self.status = status_of(self.head)
+        lines = self.head.split(b"\r\n")
         kept = [line for line in lines if line.partition(b":")[0].strip().lower().decode("latin-1") not in _HIDDEN]
         self._shown = io.BytesIO(b"\r\n".join([*kept, b"", b""]))
 
@@ -156,33 +131,33 @@ def upgrade(stream: Stream, request: Request, deadline: Deadline) -> Upgraded:
         if isinstance(carrier.failure, ConnectError):
             raise carrier.failure from None
         if carrier.failure is not None:
-            msg = f"the connection to {request.address} broke during the upgrade: {carrier.failure}"
-            raise ConnectError(msg) from carrier.failure
-        if carrier.head and carrier.status != _SWITCHING:
+            raise _broken(carrier.failure, request) from carrier.failure
+        if carrier.answered and carrier.status != _SWITCHING:
             raise _rejection(carrier, request, deadline) from None
         # websocket-client's own text may quote headers of the response.
         msg = f"{request.address} did not answer with a WebSocket upgrade ({type(error).__name__})"
-        raise ConnectError(msg) from None
+        raise ConnectError(msg, transient=False) from None
     if carrier.status != _SWITCHING:
         # websocket-client before 1.9.2 takes a redirect that it may not follow for an upgrade.
         raise _rejection(carrier, request, deadline)
     headers = _headers(carrier.head)
-    if "sec-websocket-extensions" in headers:
-        msg = f"{request.address} chose a WebSocket extension that was not offered"
-        raise ConnectError(msg)
+    try:
+        codec = agree(request.extensions, headers.get("sec-websocket-extensions"))
+    except ValueError as error:
+        msg = f"{request.address} broke the rules of the upgrade: {error}"
+        raise ConnectError(msg, transient=False) from error
     subprotocol = headers.get("sec-websocket-protocol")
     if subprotocol is not None and subprotocol not in request.subprotocols:
         msg = f"{request.address} chose a subprotocol that was not offered"
-        raise ConnectError(msg)
-    return Upgraded(headers, subprotocol, carrier.rest)
+        raise ConnectError(msg, transient=False)
+    return Upgraded(headers, subprotocol, carrier.rest, codec)
 
 
-def _status(head: bytes) -> int:
-    """Return the status of a response head; 0 for what is no HTTP at all."""
-    parts = head.split(b"\r\n", 1)[0].split(None, 2)
-    if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():  # noqa: PLR2004
-        return 0
-    return int(parts[1][:4])
+def _broken(error: Exception, request: Request) -> ConnectError:
+    msg = f"the connection to {request.address} broke during the upgrade: {error}"
+    if wants_client_certificate(error):
+        return ConnectError(f"{msg}; the server wants a client certificate: give it as client_cert=", transient=False)
+    return ConnectError(msg)
 
 
 def _headers(head: bytes) -> dict[str, str]:
@@ -197,7 +172,7 @@ def _headers(head: bytes) -> dict[str, str]:
 def _rejection(carrier: _Carrier, request: Request, deadline: Deadline) -> Exception:
     """Build the error for a response that is not 101: what the server said, and what to do."""
     if not carrier.status:
-        return ConnectError(f"{request.address} does not speak HTTP")
+        return ConnectError(f"{request.address} does not speak HTTP", transient=False)
     status = carrier.status
     headers = _headers(carrier.head)
     headers.pop("set-cookie", None)
@@ -227,7 +202,7 @@ class _Replay(io.RawIOBase):
         self._carrier = carrier
         self._deadline = deadline
         self._waiting = carrier.head + b"\r\n\r\n" + carrier.rest
-        self._budget = _MAX_HEAD + 2 * _MAX_BODY
+        self._budget = MAX_HEAD + 2 * _MAX_BODY
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -237,7 +212,7 @@ class _Replay(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if not self._waiting and self._budget > 0:
-            self._waiting = self._carrier.receive(self._deadline)
+            self._waiting = self._carrier.exchange.receive(self._deadline)
         count = min(len(buffer), len(self._waiting))
         buffer[:count] = self._waiting[:count]
         self._waiting = self._waiting[count:]

@@ -3,27 +3,62 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import final
 
-__all__ = ["Batch", "Outbox", "Outgoing"]
+from realtime_sync.transport._frames import build_frame, unbuild_frame
+
+__all__ = ["Batch", "Outbox", "Outgoing", "Unframed"]
 
 _BATCH = 16 * 1024
 _PONG = 0x8A
+_MANY_PONGS = 32
 _MANY_WRITES = 64
+_MANY_MESSAGES = 256
+_HEAD = 8
+
+
+@final
+class Unframed:
+    """A message that an extension will transform when it is written: what goes out depends on what went before."""
+
+    __slots__ = ("opcode", "payload")
+
+    def __init__(self, opcode: int, payload: bytes) -> None:
+        self.opcode = opcode
+        self.payload = payload
+
+    def __len__(self) -> int:
+        """Return about the bytes on the wire, were nothing transformed."""
+        return len(self.payload) + _HEAD
 
 
 @final
 class Outgoing:
-    """One message, encoded, framed and masked: what `Connection.prepare` returns and `Connection.offer` takes."""
+    """One message: what `Connection.prepare` returns and `Connection.offer` takes.
 
-    __slots__ = ("frame",)
+    Framed and masked already, or, if the connection that prepared it has extensions, not yet. Every connection takes
+    both, so that a message may outlive its connection.
+    """
 
-    def __init__(self, frame: bytes) -> None:
-        self.frame = frame
+    __slots__ = ("_message",)
+
+    def __init__(self, message: bytes | Unframed) -> None:
+        self._message = message
+
+    def framed(self) -> bytes:
+        """Return it as a frame."""
+        message = self._message
+        return message if isinstance(message, bytes) else build_frame(message.opcode, message.payload)
+
+    def unframed(self) -> Unframed:
+        """Return it for an extension to transform."""
+        message = self._message
+        return Unframed(*unbuild_frame(message)) if isinstance(message, bytes) else message
 
     def __len__(self) -> int:
-        """Return the bytes on the wire."""
-        return len(self.frame)
+        """Return the bytes on the wire, or about as many."""
+        return len(self._message)
 
 
 @final
@@ -32,11 +67,13 @@ class Batch:
 
     Attributes:
         sent: how much each write took; appended to by the write itself, so that an interrupt leaves it right.
+        doubtful: bytes after those that may be out too: a write over TLS failed, which does not say how far it came.
     """
 
-    __slots__ = ("controls", "data", "messages", "sent")
+    __slots__ = ("controls", "data", "doubtful", "messages", "sent")
 
     def __init__(self, data: memoryview, controls: int, messages: int) -> None:
+        self.doubtful = 0
         self.data = data
         self.controls = controls
         self.messages = messages
@@ -66,21 +103,36 @@ class Outbox:
         marks: bytes waiting at which messages are refused, and at which they are admitted again; None: no limit.
     """
 
-    __slots__ = ("_batch", "_blocked", "_controls", "_lock", "_marks", "_messages", "_sealed", "backlog")
+    __slots__ = (
+        "_batch",
+        "_blocked",
+        "_controls",
+        "_lock",
+        "_marks",
+        "_messages",
+        "_sealed",
+        "accepted",
+        "backlog",
+        "written",
+    )
 
     def __init__(self, marks: tuple[int, int] | None) -> None:
         self._lock = threading.Lock()
         self._marks = marks
-        self._messages: list[bytes] = []
+        self._messages: list[bytes | Unframed] = []  # Unframed only where `take` is given something to frame them
         self._controls: list[bytes] = []
         self._batch: Batch | None = None
         self._blocked = False
         self._sealed = False
         self.backlog = 0
         """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
+        self.accepted = 0
+        """Messages that were queued: exact, also where an `offer` was interrupted."""
+        self.written = 0
+        """Messages (and a close frame) of which the kernel may have every byte."""
 
-    def offer(self, frame: bytes) -> bool:
-        """Queue a message's frame; False: too much waits, or a close frame was queued."""
+    def offer(self, frame: bytes | Unframed) -> bool:
+        """Queue a message; False: too much waits, or a close frame was queued."""
         size = len(frame)
         with self._lock:
             if self._blocked or self._sealed:
@@ -88,6 +140,7 @@ class Outbox:
             self.backlog += size
             if self._marks is not None and self.backlog >= self._marks[0]:
                 self._blocked = True
+            self.accepted += 1  # Together with the next: no interrupt can come in between.
             self._messages.append(frame)
         return True
 
@@ -96,14 +149,18 @@ class Outbox:
         return not self._blocked
 
     def control(self, frame: bytes) -> None:
-        """Queue a ping or a pong; a pong takes the place of one that still waits, so a flood of pings costs nothing."""
+        """Queue a ping or a pong.
+
+        When many wait, a pong takes the place of the last one (RFC 6455 section 5.5.3 lets only the newest ping be
+        answered), so that a flood of pings costs nothing.
+        """
         size = len(frame)
         with self._lock:
             if self._sealed:
                 return
             on_their_way = self._batch.controls if self._batch is not None else 0
             waiting = len(self._controls) - on_their_way
-            if waiting and frame[0] == _PONG and self._controls[-1][0] == _PONG:
+            if waiting >= _MANY_PONGS and frame[0] == _PONG and self._controls[-1][0] == _PONG:
                 size -= len(self._controls[-1])
                 self._controls.pop()
             self.backlog += size
@@ -127,14 +184,56 @@ class Outbox:
         """Drop everything: nothing can be written any more."""
         with self._lock:
             self._sealed = True
+            self.written += self._whole_in_batch_locked()
             self._messages, self._controls, self._batch, self.backlog = [], [], None, 0
 
-    def take(self) -> Batch | None:
-        """Return what to write next; None: there is nothing."""
+    def _whole_in_batch_locked(self) -> int:
+        """Count the messages of the batch whose last byte may be out."""
+        batch = self._batch
+        if batch is None:
+            return 0
+        left = sum(batch.sent) + batch.doubtful - sum(map(len, self._controls[: batch.controls]))
+        whole = 0
+        for message in self._messages[: batch.messages]:
+            left -= len(message)
+            if left < 0:
+                break
+            whole += 1
+        return whole
+
+    def take(self, encode: Callable[[Unframed], bytes] | None = None) -> Batch | None:
+        """Return what to write next; None: there is nothing.
+
+        `encode` makes frames of unframed messages, each once, in order and outside the lock. If it is interrupted,
+        nothing can be written any more: it may have taken account of a message that does not go out.
+        """
         if self._batch is None and self.backlog:
+            if encode is not None:
+                self._encode_some(encode)
             with self._lock:
                 self._batch = self._next_locked()
         return self._batch
+
+    def _encode_some(self, encode: Callable[[Unframed], bytes]) -> None:
+        """Put frames in the place of the messages that go out next."""
+        size = 0
+        for index, message in enumerate(self._messages[:_MANY_MESSAGES]):
+            frame = message if isinstance(message, bytes) else encode(message)
+            if frame is not message and not self._replace(index, message, frame):
+                return  # Discarded meanwhile, for a close frame: no message goes out any more.
+            size += len(frame)
+            if size >= _BATCH:
+                return
+
+    def _replace(self, index: int, message: bytes | Unframed, frame: bytes) -> bool:
+        growth = len(frame) - len(message)
+        with self._lock:
+            # Only the holder of the write lock takes messages from the front, but anybody may discard them.
+            if self._messages[index : index + 1] != [message]:
+                return False
+            self._messages[index] = frame
+            self.backlog += growth
+        return True
 
     def wrote(self) -> bool:
         """Note that more of the batch is out; True: somebody may be waiting for what this makes true."""
@@ -147,6 +246,7 @@ class Outbox:
                 return False  # Cleared meanwhile.
             was_blocked = self._blocked
             self._batch = None
+            self.written += batch.messages
             self.backlog -= size
             del self._controls[: batch.controls]
             del self._messages[: batch.messages]
@@ -155,13 +255,13 @@ class Outbox:
             return not self.backlog or (was_blocked and not self._blocked)
 
     def _next_locked(self) -> Batch | None:
-        if len(self._messages) == 1 and not self._controls:
+        if len(self._messages) == 1 and not self._controls and isinstance(self._messages[0], bytes):
             return Batch(memoryview(self._messages[0]), 0, 1)
         frames = self._controls.copy()
         size = sum(map(len, frames))
         messages = 0
         for frame in self._messages:
-            if frames and size + len(frame) > _BATCH:
+            if isinstance(frame, Unframed) or (frames and size + len(frame) > _BATCH):
                 break
             frames.append(frame)
             size += len(frame)

@@ -14,10 +14,12 @@ from attrs import field, frozen
 
 from realtime_sync._version import __version__
 from realtime_sync.config import ConnectionOptions
-from realtime_sync.errors import ConfigurationError, ConnectTimeout
-from realtime_sync.transport._deadline import Deadline
+from realtime_sync.errors import ConfigurationError
+from realtime_sync.extensions import Extension
+from realtime_sync.transport._extensions import offer_header, offered
+from realtime_sync.transport._hop import Hop
 
-__all__ = ["Request", "is_loopback"]
+__all__ = ["Request", "is_literal", "is_loopback"]
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BAD_IN_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -54,6 +56,8 @@ class Request:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     """All headers but those of the upgrade itself."""
     subprotocols: tuple[str, ...] = field(repr=False)
+    extensions: tuple[Extension, ...] = ()
+    """What is offered, for the answer to be checked against."""
     secrets: tuple[str, ...] = field(repr=False)
     """What must not show up in a message, should a server echo it."""
 
@@ -82,6 +86,9 @@ class Request:
         _, host_header = merged.pop("host", ("", bracketed if default_port else f"{bracketed}:{port}"))
         if options.subprotocols:
             merged["sec-websocket-protocol"] = ("Sec-WebSocket-Protocol", ", ".join(options.subprotocols))
+        extensions = offered(options)
+        if extensions:
+            merged["sec-websocket-extensions"] = ("Sec-WebSocket-Extensions", offer_header(extensions))
         return cls(
             is_secure=scheme == "wss",
             host=host,
@@ -90,19 +97,19 @@ class Request:
             host_header=host_header,
             headers=tuple(merged.values()),
             subprotocols=options.subprotocols,
+            extensions=extensions,
             secrets=secrets,
         )
 
     @property
-    def address(self) -> str:
-        """Host and port, for messages."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    def hop(self) -> Hop:
+        """The server as the last machine on the way."""
+        return Hop(self.host, self.port)
 
-    def timed_out(self, deadline: Deadline, what: str) -> ConnectTimeout:
-        """Return the error for a deadline that passed while `what` went on."""
-        return ConnectTimeout(
-            f"connecting to {self.address} took longer than {deadline.seconds:g} s: {what} was under way"
-        )
+    @property
+    def address(self) -> str:
+        """Host and port, for messages and for proxies."""
+        return self.hop.address
 
     def redact(self, text: str) -> str:
         """Return text from the server without any credential of ours that it repeats."""
@@ -119,6 +126,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_literal(host: str) -> bool:
+    """Tell whether a host is an address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_str(value: object, what: str) -> None:

@@ -12,12 +12,13 @@ import ssl
 import threading
 from typing import final
 
+from realtime_sync.transport._nested import NestedTls
 from realtime_sync.transport._poll import READ, WRITE
 from realtime_sync.transport._tenancy import Tenancy
 
-__all__ = ["Stream"]
+__all__ = ["TLS_PIECE", "Stream"]
 
-_RECORD = 16 * 1024
+TLS_PIECE = 16 * 1024
 """A TLS write is all or nothing: pieces of one record each make its progress visible."""
 _WRITE = 256 * 1024
 
@@ -37,6 +38,7 @@ class Stream:
     """
 
     __slots__ = (
+        "_plain",
         "_socket",
         "_tls_lock",
         "fd",
@@ -46,14 +48,15 @@ class Stream:
         "write_events",
     )
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket | NestedTls) -> None:
         sock.settimeout(0)
         self._socket = sock
+        self._plain = sock.outer if isinstance(sock, NestedTls) else sock
         self.fd = sock.fileno()
         self.read_events = READ
         self.write_events = WRITE
         self.tenancy = Tenancy(sock.close)
-        self.is_tls = isinstance(sock, ssl.SSLSocket)
+        self.is_tls = isinstance(sock, ssl.SSLSocket | NestedTls)
         self._tls_lock = threading.Lock() if self.is_tls else None
 
     def receive_into(self, space: memoryview) -> int | None:
@@ -99,7 +102,7 @@ class Stream:
             return True
         try:
             with self._tls_lock:
-                sent.append(self._socket.send(data[:_RECORD]))
+                sent.append(self._socket.send(data[:TLS_PIECE]))
         except ssl.SSLWantWriteError:
             self.write_events = WRITE
             return False
@@ -115,7 +118,7 @@ class Stream:
         try:
             if self.tenancy.enter(token):
                 # The plain method: SSLSocket's own would drop the TLS state under the reader's feet.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._plain, socket.SHUT_RDWR)
         except OSError:
             pass  # The peer was faster.
         finally:

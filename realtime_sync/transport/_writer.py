@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import final
 
 from realtime_sync.errors import ClosedError
+from realtime_sync.extensions import Codec
 from realtime_sync.transport._deadline import Deadline
-from realtime_sync.transport._outbox import Outbox
+from realtime_sync.transport._frames import build_frame
+from realtime_sync.transport._outbox import Batch, Outbox, Unframed
 from realtime_sync.transport._poll import READ, Poller
-from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._stream import TLS_PIECE, Stream
 from realtime_sync.transport._waker import Waker
 
 __all__ = ["Writer"]
@@ -27,7 +29,8 @@ class Writer:
     Locks: `_write_lock` is held round one non-blocking write and its booking, so that bytes (over TLS: records)
     reach the socket in the order in which they were made; it is never held while waiting, so that taking it
     costs at most as long as the kernel takes to copy 256 KB. Order: `_write_lock`, then the outbox's.
-    `_waiting` changes by single built-in operations only.
+    `_waiting` changes by single built-in operations only. The codec of the extensions, if there are any, transforms
+    messages under `_write_lock` too: what it makes of one may depend on those before it.
 
     Attributes:
         broken: why writing failed for good, once it did. What the peer had said before can still be read.
@@ -35,6 +38,7 @@ class Writer:
     """
 
     __slots__ = (
+        "_codec",
         "_stream",
         "_waiting",
         "_wake_servicer",
@@ -46,8 +50,11 @@ class Writer:
         "servicer_watches",
     )
 
-    def __init__(self, stream: Stream, outbox: Outbox, wake_servicer: Callable[[], None]) -> None:
+    def __init__(
+        self, stream: Stream, outbox: Outbox, wake_servicer: Callable[[], None], codec: Codec | None = None
+    ) -> None:
         self._stream = stream
+        self._codec = codec
         self.outbox = outbox
         self._wake_servicer = wake_servicer
         self._write_lock = threading.Lock()
@@ -83,7 +90,7 @@ class Writer:
 
     def _write_once(self) -> tuple[bool, bool]:
         """Write once; return whether to go on, and whether waiting senders should look. Caller holds `_write_lock`."""
-        batch = self.outbox.take()
+        batch = self.outbox.take() if self._codec is None else self._take_encoded(self._codec)
         if batch is None or self.broken is not None:
             return False, False
         rest = batch.rest()
@@ -92,18 +99,36 @@ class Writer:
                 if not self._stream.send(rest, batch.sent):
                     return False, False
             except OSError as error:
+                batch.doubtful = TLS_PIECE if self._stream.is_tls else 0
                 self.fail(error)
                 return False, False
             except BaseException as error:
                 # An interrupt inside a TLS write: whether the record is out cannot be known, and the
                 # stream bears neither a gap nor a double.
                 if self._stream.is_tls:
+                    batch.doubtful = TLS_PIECE
                     self.fail(error)
                 raise
             self.bytes_sent += batch.sent[-1]
             self.last_progress = time.monotonic()
         ring = self.outbox.wrote()
         return self.outbox.backlog > 0, ring
+
+    def _take_encoded(self, codec: Codec) -> Batch | None:
+        """Return what to write next, transformed by the extensions. Caller holds `_write_lock`."""
+
+        def encode(message: Unframed) -> bytes:
+            rsv, payload = codec.encode(message.opcode, message.payload)
+            return build_frame(message.opcode, payload, rsv=rsv)
+
+        try:
+            return self.outbox.take(encode)
+        except BaseException as error:
+            # The codec may count on a message now that does not go out, and the peer would not understand the next.
+            self.fail(error)
+            if isinstance(error, Exception):
+                return None  # A fault of the codec, told as the cause of the end.
+            raise
 
     def fail(self, error: BaseException) -> None:
         """Give up writing for good; the servicing thread still reads what came, then ends the connection."""

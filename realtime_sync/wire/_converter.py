@@ -1,7 +1,8 @@
 """The one converter: strict scalars, open unions, and a generated function per class.
 
 This is the only module that calls cattrs. The converter never changes after import, so threads share it; two
-threads that ask for the same new class at once both build its function, and either will do.
+threads that ask for the same new class at once both build its function, and either will do. A class gets its
+function when its first object comes: a session meets a dozen of some hundred classes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field
 from cattrs import Converter
 
 from realtime_sync.types._base import UnknownObject, WireObject, layout_of
@@ -140,7 +141,7 @@ def _first_of(candidates: list[_Candidate]) -> _Hook:
     """Choose among classes without tags."""
     *first, last = candidates
     if not first:
-        return last.hook
+        return _converter.get_structure_hook(last.made)
 
     def structure(value: Any, _: Any = None) -> Any:
         return next((each for each in first if each.recognises(value)), last).hook(value, None)
@@ -148,28 +149,37 @@ def _first_of(candidates: list[_Candidate]) -> _Hook:
     return structure
 
 
-@frozen
+@define
 class _Candidate:
-    """A class of a union and what tells its objects from others."""
+    """A class of a union and what tells its objects from others. Any thread: its `hook` alone ever changes."""
 
+    made: type[WireObject]
     kinds: tuple[str, ...]
     """What ``type`` may be; empty if the class has none."""
     tags: tuple[tuple[str, str], ...]
     """The fixed fields other than ``type``."""
     optional: frozenset[str]
     recognises: Callable[[Mapping[str, Any]], bool]
-    hook: _Hook
+    hook: _Hook = field(init=False)
+    """Makes an object of the class. At first a stand-in that puts the real one in its place."""
+
+    def __attrs_post_init__(self) -> None:
+        self.hook = self._first
+
+    def _first(self, value: Any, _: Any = None) -> Any:
+        self.hook = _converter.get_structure_hook(self.made)
+        return self.hook(value, None)
 
     @classmethod
     def of(cls, candidate: type[WireObject]) -> _Candidate:
         tags = dict(layout_of(candidate).tags)
         kind = tags.pop("type", None)
         return cls(
+            candidate,
             candidate.types if kind is None else (kind,),
             tuple(tags.items()),
             candidate.optional_tags,
             candidate.recognises,
-            _converter.get_structure_hook(candidate),
         )
 
     def alone(self) -> _Candidate:

@@ -9,17 +9,23 @@ from realtime_sync.errors import DecodeError
 from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent
 from realtime_sync.wire import json
 from realtime_sync.wire._misfit import name_of
-from realtime_sync.wire._registry import Catalogue, catalogue_of
+from realtime_sync.wire._registry import catalogue_of
 
 if TYPE_CHECKING:
     from realtime_sync.types.realtime import ServerEvent
+    from realtime_sync.wire._catalogue import Catalogue
 
-__all__ = ["event_decoder", "event_names", "parse_event"]
+__all__ = ["event_decoder", "event_names", "field_names", "parse_event"]
 
 
 def event_names(registry: str) -> frozenset[str]:
     """Return the names of all server events that an API's catalogue knows, beta-era names too."""
     return frozenset(catalogue_of(registry).classes)
+
+
+def field_names(registry: str, name: str) -> frozenset[str] | None:
+    """Return the names of the fields that a client event of this name may have; None for an unknown event."""
+    return catalogue_of(registry).client_fields.get(name)
 
 
 def event_decoder(registry: str) -> Callable[[str | bytes], ServerEvent]:

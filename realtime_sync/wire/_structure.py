@@ -96,6 +96,19 @@ def describe(types: tuple[Any, ...]) -> str:
     return " or ".join(dict.fromkeys(words))
 
 
+def _late(bound: dict[str, Any], plan: _Plan, hook_for: HookSource) -> Callable[[Any, Any], Any]:
+    """Return a stand-in for a field's hook, which takes its own place with the real one when it is first called.
+
+    Two threads that call it at once put equal hooks there.
+    """
+
+    def structure(value: Any, _: Any = None) -> Any:
+        bound[plan.hook] = hook = hook_for(plan.nested)
+        return hook(value, None)
+
+    return structure
+
+
 @define
 class _Source:
     """A function in the making: its lines and the objects they name."""
@@ -144,7 +157,7 @@ def build(cls: type[_W], hook_for: HookSource, wire_type: str | None = None) -> 
         if plan.is_scalar:
             plan.add_scalar(source)
         else:
-            source.bound[plan.hook] = hook_for(plan.nested)
+            source.bound[plan.hook] = _late(source.bound, plan, hook_for)
             plan.add_nested(source)
     source.add(1, "self._shape = shape = shape_of(tuple(raw))")
     source.add(1, "self._extra = {name: raw[name] for name in shape.unknown} if shape.unknown else None")

@@ -24,15 +24,8 @@ from realtime_sync.errors import (
     ServerError,
 )
 from tests.support.peer import Link
-from tests.support.scripted import SESSION, ScriptedServer
+from tests.support.scripted import SESSION
 from tests.support.waiting import run_in_thread
-
-
-@pytest.fixture
-def scripted():
-    server = ScriptedServer()
-    yield server
-    server.close()
 
 
 def base_url(peer, scheme="http"):
@@ -242,7 +235,7 @@ def test_a_refused_upgrade_has_the_class_of_its_status(make_peer, status, cls):
 
     peer = make_peer(refuse)
     with pytest.raises(cls) as caught:
-        Client(base_url=base_url(peer), api_key="sk-secret").realtime.connect(model="m")
+        Client(base_url=base_url(peer), api_key="sk-secret", max_retries=0).realtime.connect(model="m")
     error = caught.value
     assert isinstance(error, HandshakeRejected)
     assert isinstance(error, ConnectError)
@@ -258,7 +251,7 @@ def test_a_refused_connection():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectError) as caught:
-        Client(base_url=f"http://127.0.0.1:{port}/v1", api_key="k").realtime.connect(model="m")
+        Client(base_url=f"http://127.0.0.1:{port}/v1", api_key="k", max_retries=0).realtime.connect(model="m")
     assert not isinstance(caught.value, HandshakeRejected)
 
 

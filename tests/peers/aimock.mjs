@@ -1,4 +1,5 @@
-// Start @copilotkit/aimock three times (open to all, strict about what it knows, with a key) and print where. Ends with its standard input.
+// Start @copilotkit/aimock three times (open to all, strict about what it knows, with a key) and print where.
+// Ends with its standard input.
 import { createRequire } from "node:module";
 
 const { LLMock } = createRequire(`${process.env.PEERS_NODE_MODULES}/`)("@copilotkit/aimock");

@@ -2,7 +2,7 @@
 
 `.ci/peers/install` installs them and prints the variables to set:
 
-PEERS_NODE          a Node.js that is new enough (else the `node` on the path)
+PEERS_NODE          a Node.js that is new enough
 PEERS_NODE_MODULES  the folder with the npm packages
 PEERS_PYTHON        the interpreter with the packages from PyPI
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,66 +20,68 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-INSTALL = "set up by .ci/peers/install"
 
 
-def node(package: str) -> tuple[list[str], dict[str, str]]:
-    """Return the command and the environment for a script that needs this npm package, or skip."""
-    program = os.environ.get("PEERS_NODE") or shutil.which("node")
+def why_no_node(package: str) -> str | None:
+    """Return why a script that needs this npm package cannot run, or None."""
     modules = os.environ.get("PEERS_NODE_MODULES")
-    if program is None:
-        pytest.skip(f"no Node.js: PEERS_NODE is not {INSTALL}")
-    if modules is None or not Path(modules, package).is_dir():
-        pytest.skip(f"no npm package {package}: PEERS_NODE_MODULES is not {INSTALL}")
-    return [program], {"PEERS_NODE_MODULES": modules}
+    if "PEERS_NODE" not in os.environ or modules is None:
+        return "PEERS_NODE and PEERS_NODE_MODULES are not set: see .ci/peers/install"
+    return None if Path(modules, package).is_dir() else f"{package} is not in {modules}"
 
 
-def python(package: str) -> list[str]:
-    """Return the command for a script that needs this package from PyPI, or skip."""
-    program = os.environ.get("PEERS_PYTHON")
-    if program is None:
-        pytest.skip(f"no {package}: PEERS_PYTHON is not {INSTALL}")
-    return [program]
+def why_no_python() -> str | None:
+    """Return why a script that needs packages from PyPI cannot run, or None."""
+    return None if "PEERS_PYTHON" in os.environ else "PEERS_PYTHON is not set: see .ci/peers/install"
+
+
+def command(script: str) -> list[str]:
+    """Return how to run a script of this folder."""
+    return [os.environ["PEERS_NODE" if script.endswith(".mjs") else "PEERS_PYTHON"], script]
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a peer: no settings of whoever runs the tests, no proxy, no warnings as errors."""
-    kept = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+    kept = ("PATH", "HOME", "LANG", "PEERS_NODE_MODULES", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
     return {**{name: os.environ[name] for name in kept if name in os.environ}, **extra}
 
 
-def run(command: list[str], env: Mapping[str, str], *, timeout: float = 30.0) -> Any:
-    """Run a program to its end and return the JSON of the last line that it printed."""
+def run(arguments: list[str], env: Mapping[str, str], *, timeout: float = 90.0) -> list[Any]:
+    """Run a program to its end and return the JSON of each line that it printed."""
     done = subprocess.run(
-        command, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False, cwd=HERE
+        arguments, env=environment(env), capture_output=True, text=True, timeout=timeout, check=False, cwd=HERE
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @contextlib.contextmanager
-def running(command: list[str], env: Mapping[str, str], log: Path) -> Iterator[Any]:
-    """Run a server that prints one JSON line when it is ready, yields it, and ends the server by its standard input."""
+def running(arguments: list[str], log: Path, *, cwd: Path = HERE) -> Iterator[str]:
+    """Run a server that prints one line when it is ready, yield that line, and end the server.
+
+    Its standard input stays open meanwhile: that ends it even if these tests are killed.
+    """
     with log.open("w+") as errors:
         process = subprocess.Popen(
-            command,
-            env=environment(env),
+            arguments,
+            env=environment({}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            cwd=HERE,
+            cwd=cwd,
         )
         with process:
-            ready = process.stdout.readline()
-            if not ready:
-                process.wait(10)
-                errors.seek(0)
-                pytest.fail(f"{command[-1]} did not start: {errors.read()[-2000:]}")
             try:
-                yield json.loads(ready)
+                ready = process.stdout.readline()
+                if not ready:
+                    process.wait(10)
+                    errors.seek(0)
+                    pytest.fail(f"{arguments} did not start: {errors.read()[-2000:]}")
+                yield ready
             finally:
                 process.stdin.close()
+                process.terminate()
                 try:
                     process.wait(10)
                 except subprocess.TimeoutExpired:

@@ -29,7 +29,7 @@ LAYERS = [
     {"recording", "transport"},
     {"wire"},
     {"types"},
-    {"config", "errors", "_version"},
+    {"config", "errors", "extensions", "_version"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 SERVER_MAY_USE = {"server", "wire", "types", "audio", "errors", "_version"}
@@ -80,6 +80,7 @@ def test_one_module_each_imports_websocket_and_cattrs():
                 users[name.split(".")[0]].add(str(path.relative_to(PACKAGE)))
     assert {part_of(PACKAGE / each) for each in users["websocket"]} == {"transport"}
     assert len(users["websocket"]) == 1
+    assert {part_of(PACKAGE / each) for each in users["requests"]} == {"http"}
     assert users["cattrs"] == {"wire/_converter.py"}
     assert not users["asyncio"]
 

@@ -156,6 +156,27 @@ def test_a_failed_response_raises_with_the_turn(connect):
     assert caught.value.response.status == "failed"
 
 
+def test_a_failure_that_tells_only_its_type(connect):
+    """Servers that put their codes into the type are quoted all the same."""
+    rt, peer = connect()
+    asked = run_in_thread(rt.ask, "hello")
+    create = peer.answer(finish=False)
+    details = {"type": "failed", "error": {"type": "model_overloaded"}}
+    peer.finish(status="failed", metadata=create["response"]["metadata"], status_details=details)
+    with pytest.raises(ResponseFailed, match="model_overloaded"):
+        asked.result()
+
+
+def test_a_turn_in_vain_quotes_the_error_that_named_nothing(connect):
+    """A turn that runs out of time unanswered says what may have been the answer."""
+    rt, peer = connect()
+    asked = run_in_thread(rt.ask, "hello", timeout=0.3)
+    peer.receive("response.create")
+    peer.error(None, message="no such voice")
+    with pytest.raises(RequestTimeout, match="no such voice"):
+        asked.result()
+
+
 @pytest.mark.parametrize("which", ["conversation.item.create", "response.create"])
 def test_an_error_that_names_our_event_raises_server_error(connect, which):
     """Whether the item or the request was refused; the next ask works."""

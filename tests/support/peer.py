@@ -85,6 +85,7 @@ class Frame:
     payload: bytes
     fin: bool
     masked: bool
+    rsv: int = 0
 
     @property
     def text(self) -> str:
@@ -176,7 +177,7 @@ class Link:
         if mask:
             pad = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
             payload = (int.from_bytes(payload, "big") ^ pad).to_bytes(size, "big")
-        return Frame(first & 0x0F, payload, bool(first & 0x80), bool(mask))
+        return Frame(first & 0x0F, payload, bool(first & 0x80), bool(mask), first >> 4 & 7)
 
     def read_data(self) -> Frame:
         """Read the next frame that is neither ping nor pong."""
@@ -290,8 +291,8 @@ class Peer:
 
     def close(self) -> None:
         """End everything; raise what a script raised."""
-        self._closing.set()
         with self._lock:
+            self._closing.set()
             sockets = [self._listener, *self._open]
         for sock in sockets:
             try:
@@ -301,7 +302,7 @@ class Peer:
         for thread in self._threads:
             thread.join(10)
             assert not thread.is_alive(), f"{thread.name} did not end"
-        for sock in sockets:
+        for sock in [self._listener, *self._open]:  # TLS may have come to some of them meanwhile.
             sock.close()
         while not self._links.empty():
             self._links.get()
@@ -325,13 +326,16 @@ class Peer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            with self._lock:
+                self._open.append(sock)
+                if self._closing.is_set():
+                    sock.close()  # `close` may have looked at the list already.
+                    return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.accepted += 1
             self._start(self._serve, sock)
 
     def _serve(self, sock: socket.socket) -> None:
-        with self._lock:
-            self._open.append(sock)
         try:
             if self._tls is not None:
                 sock.settimeout(10)

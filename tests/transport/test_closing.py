@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import socket
 import time
 import warnings
 
@@ -186,13 +187,13 @@ def test_close_is_idempotent(make_peer):
 @pytest.mark.parametrize("peer_does", ["nothing", "talks on", "reads nothing"])
 def test_close_against_a_peer_that_never_answers(peer, peer_does):
     """close() returns within close_timeout and drops the socket, whatever the peer does instead of answering."""
-    close_timeout = 1.0 if peer_does == "nothing" else 0.2
+    close_timeout = 0.2
     connection = connect(peer.url, options={"write_limit": None, "close_timeout": close_timeout})
     link = peer.link()
     if peer_does == "talks on":
         link.send(*["x" * 1000] * 100)
     elif peer_does == "reads nothing":
-        connection.send(b"x" * 30_000_000)
+        connection.send(b"x" * 12_000_000)
     began = time.monotonic()
     connection.close()
     assert close_timeout * 0.9 < time.monotonic() - began < close_timeout + 0.2
@@ -203,14 +204,14 @@ def test_close_against_a_peer_that_never_answers(peer, peer_does):
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_close_while_another_thread_is_in_receive(make_peer, tls, secure):
-    """close() ends a receive() that is blocked on a silent peer, in under 1.2 s."""
+    """close() ends a receive() that is blocked on a silent peer, within close_timeout and a moment."""
     peer = make_peer(tls=tls.server_context) if secure else make_peer()
-    connection = connect(peer.url, options={"ca_file": tls.ca_file})
+    connection = connect(peer.url, options={"ca_file": tls.ca_file, "close_timeout": 0.2})
     blocked = run_in_thread(connection.receive)
     wait_until(lambda: connection._role.holder is not None)
     began = time.monotonic()
     connection.close()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 2
     with pytest.raises(ClosedOK):
         blocked.result(1)
 
@@ -268,6 +269,23 @@ def test_both_close_at_once(peer):
     connection.start_close(4001)
     waiting = run_in_thread(ended, connection)
     assert link.read_frame().close_code == 4001
+    assert waiting.result(5).code == 4001
+
+
+def test_server_closes_while_our_close_frame_waits(peer):
+    """A close frame that crosses the server's still goes out, behind what waits before it."""
+    small = [(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)]
+    connection = connect(peer.url, options={"close_timeout": 20, "write_limit": None, "sockopt": small})
+    link = peer.link()
+    connection.send(b"x" * 8_000_000)
+    link.close(4444)
+    connection.start_close(4001)
+    while connection.bytes_received == 0:
+        assert connection.service(0.01) == []
+    waiting = run_in_thread(ended, connection)
+    assert len(link.read_frame().payload) == 8_000_000
+    assert link.read_frame().close_code == 4001
+    link.drop()
     assert waiting.result(5).code == 4001
 
 

@@ -46,7 +46,7 @@ def test_outbox_keeps_order_and_count(frames, step):
 
 
 def test_outbox_control_frames_overtake_but_do_not_cut():
-    """A ping goes before waiting messages, after the frame that has begun; of waiting pongs only the last remains."""
+    """A ping goes before waiting messages, after the frame that has begun."""
     outbox = Outbox(None)
     outbox.offer(b"A" * 20_000)
     outbox.offer(b"B")
@@ -56,17 +56,32 @@ def test_outbox_control_frames_overtake_but_do_not_cut():
     outbox.control(PING)
     outbox.control(PONG + b"1")
     outbox.control(PONG + b"22")
-    assert write_all(outbox, 10**6) == b"A" * 19_990 + PING + PONG + b"22" + b"B"
+    assert write_all(outbox, 10**6) == b"A" * 19_990 + PING + PONG + b"1" + PONG + b"22" + b"B"
     assert outbox.backlog == 0
 
 
-def test_outbox_pong_on_its_way_is_not_replaced():
-    """A pong that is being written stays."""
+def test_outbox_flood_of_pongs():
+    """Of more pongs than a few that wait, only the first few and the newest remain."""
     outbox = Outbox(None)
-    outbox.control(PONG + b"1")
+    for number in range(10_000):
+        outbox.control(PONG + b"%04d" % number)
+    assert outbox.backlog < 1000
+    pongs = write_all(outbox, 10**6).split(PONG)[1:]
+    assert pongs == [b"%04d" % number for number in [*range(len(pongs) - 1), 9999]]
+
+
+def test_outbox_pongs_on_their_way_are_not_replaced():
+    """Pongs that are being written stay, however many more come."""
+    outbox = Outbox(None)
+    sent = [PONG + b"%04d" % number for number in range(200)]
+    for each in sent[:10]:
+        outbox.control(each)
     outbox.take().sent.append(1)
-    outbox.control(PONG + b"2")
-    assert write_all(outbox, 100) == b"1" + PONG + b"2"
+    for each in sent[10:]:
+        outbox.control(each)
+    written = write_all(outbox, 100)
+    assert written.startswith(b"".join(sent[:10])[1:])
+    assert written.endswith(sent[-1])
     assert outbox.backlog == 0
 
 
@@ -226,10 +241,11 @@ def test_masking_keys_are_used_once():
 
 
 def test_only_the_transport_imports_websocket_and_only_downwards():
-    """The transport imports nothing of this library but config, errors and itself, and uses public names of websocket-client."""
+    """The transport imports nothing of this library but the bottom layer and itself, and uses public names of websocket-client."""
     import realtime_sync.transport as package
 
-    allowed = ("realtime_sync.transport", "realtime_sync.config", "realtime_sync.errors", "realtime_sync._version")
+    bottom = ("config", "errors", "extensions", "_version")
+    allowed = ("realtime_sync.transport", *(f"realtime_sync.{each}" for each in bottom))
     for path in pathlib.Path(package.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("realtime_sync"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, assert_type
 
+from realtime_sync import RealtimeSession, Subscription
 from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject, realtime, responses, translation
 from realtime_sync.wire import event_decoder, parse_event, to_wire
 
@@ -63,6 +65,50 @@ def both_shapes_of_an_error(event: responses.ServerEvent) -> str | None:
     if isinstance(event, responses.ResponseWsError | responses.ResponseErrorEvent):
         return event.error.code
     return None
+
+
+def heard(rt: RealtimeSession) -> None:
+    """Receive: any event of the API, and from `wait_for` the one that was asked for."""
+    assert_type(rt.receive(timeout=1), realtime.ServerEvent)
+    assert_type(rt.recv(), realtime.ServerEvent)
+    assert_type(rt.events(timeout=1), Iterator[realtime.ServerEvent])
+    for event in rt:
+        if isinstance(event, realtime.ResponseDoneEvent):
+            assert_type(event, realtime.ResponseDoneEvent)
+    assert_type(rt.wait_for("session.updated"), realtime.SessionUpdatedEvent)
+    use(rt.wait_for("response.text.delta", timeout=1, where=lambda event: event.delta == "x").delta.upper())
+    assert_type(rt.wait_for("response.*", 1.0), realtime.ServerEvent)
+    assert_type(rt.wait_for("of.the.future"), realtime.ServerEvent)
+
+
+def observed(rt: RealtimeSession, name: str) -> None:
+    """Subscribe and register: names that editors complete, patterns, and any other string."""
+    assert_type(rt.subscribe("response.done", "response.output_text.*", name), Subscription[realtime.ServerEvent])
+    with rt.subscribe("*") as everything:
+        assert_type(everything.get(timeout=1), realtime.ServerEvent)
+
+    def done(event: realtime.ResponseDoneEvent) -> None:
+        use(event.response.id)
+
+    rt.on("response.done", done, urgent=True).cancel()
+    rt.on(name, use)
+    rt.once("close", lambda event: use(event.code))
+    rt.off("response.done", done)
+
+    @rt.on("response.done")
+    def decorated(event: realtime.ResponseDoneEvent) -> int:
+        return len(event.response.output_text)
+
+    assert_type(decorated(rt.wait_for("response.done")), int)
+
+
+def spoken(rt: RealtimeSession) -> None:
+    """Send classes or mappings, and nothing else."""
+    assert_type(rt.send({"type": "response.create"}), str)
+    rt.send(realtime.ResponseCancelEvent(response_id="r"))
+    rt.request(realtime.SessionUpdateEvent(session={"type": "realtime"}), timeout=None)
+    rt.send("response.create")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    rt.send(translation.RealtimeTranslationSessionCloseEvent())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def names(name: realtime.ServerEventName | str, client: responses.ClientEventName) -> None:

@@ -19,6 +19,7 @@ from realtime_sync.types._base import KnownEvent, WireObject, layout_of
 from realtime_sync.wire import encode_event, event_decoder, event_names, parse_event, to_wire
 from realtime_sync.wire._converter import structure_function
 from realtime_sync.wire._structure import alternatives, is_class
+from tests.support.examples import examples
 
 CATALOGUES = {"realtime": realtime, "translation": translation, "responses": responses}
 CLASSES = sorted(
@@ -121,7 +122,7 @@ def _mixed(drawn) -> dict[str, Any]:
     return dict(items)
 
 
-quick = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=examples(3), suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("classes", batches(CLASSES))
@@ -152,7 +153,6 @@ def test_every_server_event_is_decoded_exactly(events, data) -> None:
 
 
 @pytest.mark.parametrize("registry", CATALOGUES)
-@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_any_object_with_a_type_comes_out_again(registry, data) -> None:
     """No JSON object with a type raises, and each comes out as it came."""
@@ -166,7 +166,6 @@ def test_any_object_with_a_type_comes_out_again(registry, data) -> None:
 
 
 @pytest.mark.parametrize("registry", CATALOGUES)
-@settings(max_examples=200, deadline=None)
 @given(message=JSON.map(json.dumps) | st.text() | st.binary())
 def test_no_message_makes_the_decoder_raise(registry, message) -> None:
     """Whatever a message is, the decoder returns an event for it."""

@@ -25,6 +25,7 @@ __all__ = [
     "InputAudioBufferClearEvent",
     "InputAudioBufferCommitEvent",
     "OutputAudioBufferClearEvent",
+    "RealtimeClientEvent",
     "ResponseCancelEvent",
     "ResponseCreateEvent",
     "SessionUpdateEvent",
@@ -146,3 +147,6 @@ ClientEvent: TypeAlias = (
     | RealtimeBetaClientEventResponseCreate
 )
 """Every event a client can send."""
+
+RealtimeClientEvent: TypeAlias = ClientEvent
+"""The official SDK's name of the union."""

@@ -57,6 +57,7 @@ __all__ = [
     "RealtimeBetaServerEventSessionUpdated",
     "RealtimeBetaServerEventTranscriptionSessionCreated",
     "RealtimeBetaServerEventTranscriptionSessionUpdated",
+    "RealtimeServerEvent",
     "RealtimeServerEventConversationItemRetrieved",
     "RealtimeServerEventOutputAudioBufferCleared",
     "RealtimeServerEventOutputAudioBufferStarted",
@@ -463,7 +464,8 @@ BETA_NAMES: Mapping[str, str] = {
 }
 """What beta-era servers called an event, and its present name."""
 
-# The official SDK has names of their own for what beta-era servers send.
+# The official SDK's name of the union, and its names for what beta-era servers send.
+RealtimeServerEvent: TypeAlias = ServerEvent
 RealtimeBetaServerEventResponseCreated: TypeAlias = ResponseCreatedEvent
 RealtimeBetaServerEventResponseDone: TypeAlias = ResponseDoneEvent
 RealtimeBetaServerEventSessionCreated: TypeAlias = SessionCreatedEvent

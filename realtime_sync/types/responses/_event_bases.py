@@ -7,13 +7,13 @@ from realtime_sync.types._base import KnownEvent
 __all__ = [
     "ContentEvent",
     "ItemEvent",
-    "ServerEvent",
+    "StreamEvent",
     "SummaryEvent",
 ]
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ServerEvent(KnownEvent):
+class StreamEvent(KnownEvent):
     """What all events of a server have."""
 
     sequence_number: int | None = None
@@ -23,7 +23,7 @@ class ServerEvent(KnownEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ItemEvent(ServerEvent):
+class ItemEvent(StreamEvent):
     """What the events of one item have."""
 
     item_id: str | None = None

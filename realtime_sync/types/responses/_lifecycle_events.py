@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from attrs import field, frozen
 
 from realtime_sync.types._base import WireObject, as_tuple
-from realtime_sync.types.responses._event_bases import ItemEvent, ServerEvent
+from realtime_sync.types.responses._event_bases import ItemEvent, StreamEvent
 from realtime_sync.types.responses._items import ResponseInputItem
 from realtime_sync.types.responses._response import Response, ResponseErrorMisalignment
 from realtime_sync.types.responses._steering import (
@@ -50,7 +50,7 @@ class ResponsesServerEventResponseWsErrorError(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseErrorEvent(ServerEvent):
+class ResponseErrorEvent(StreamEvent):
     """Something went wrong, in the flat form of the HTTP stream, which some servers send over sockets too."""
 
     type: ClassVar[Literal["error"]] = "error"
@@ -65,7 +65,7 @@ class ResponseErrorEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseWsError(ServerEvent):
+class ResponseWsError(StreamEvent):
     """Something went wrong; the connection usually stays open."""
 
     type: ClassVar[Literal["error"]] = "error"
@@ -88,7 +88,7 @@ class ResponseCompactionCompactingEvent(ItemEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseCompletedEvent(ServerEvent):
+class ResponseCompletedEvent(StreamEvent):
     """The response is complete: its last event."""
 
     type: ClassVar[Literal["response.completed"]] = "response.completed"
@@ -96,7 +96,7 @@ class ResponseCompletedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseCreatedEvent(ServerEvent):
+class ResponseCreatedEvent(StreamEvent):
     """A response began: its first event."""
 
     type: ClassVar[Literal["response.created"]] = "response.created"
@@ -104,7 +104,7 @@ class ResponseCreatedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseFailedEvent(ServerEvent):
+class ResponseFailedEvent(StreamEvent):
     """The response failed: its last event."""
 
     type: ClassVar[Literal["response.failed"]] = "response.failed"
@@ -112,7 +112,7 @@ class ResponseFailedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseInProgressEvent(ServerEvent):
+class ResponseInProgressEvent(StreamEvent):
     """The model works on the response."""
 
     type: ClassVar[Literal["response.in_progress"]] = "response.in_progress"
@@ -120,7 +120,7 @@ class ResponseInProgressEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseIncompleteEvent(ServerEvent):
+class ResponseIncompleteEvent(StreamEvent):
     """The response ended early: its last event, unless a steer cut it."""
 
     type: ClassVar[Literal["response.incomplete"]] = "response.incomplete"
@@ -128,7 +128,7 @@ class ResponseIncompleteEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseQueuedEvent(ServerEvent):
+class ResponseQueuedEvent(StreamEvent):
     """The response waits for its turn."""
 
     type: ClassVar[Literal["response.queued"]] = "response.queued"
@@ -136,7 +136,7 @@ class ResponseQueuedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseSteerAcceptedEvent(ServerEvent):
+class ResponseSteerAcceptedEvent(StreamEvent):
     """A steer is queued; what it brings begins with a new ``response.created``."""
 
     type: ClassVar[Literal["response.steer.accepted"]] = "response.steer.accepted"
@@ -144,7 +144,7 @@ class ResponseSteerAcceptedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseSteerFailedEvent(ServerEvent):
+class ResponseSteerFailedEvent(StreamEvent):
     """A steer was refused or came to nothing."""
 
     type: ClassVar[Literal["response.steer.failed"]] = "response.steer.failed"
@@ -153,7 +153,7 @@ class ResponseSteerFailedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseSteerPendingEvent(ServerEvent):
+class ResponseSteerPendingEvent(StreamEvent):
     """A steer waits for outputs that the client has to send."""
 
     type: ClassVar[Literal["response.steer.pending"]] = "response.steer.pending"
@@ -163,7 +163,7 @@ class ResponseSteerPendingEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseInjectCreatedEvent(ServerEvent):
+class ResponseInjectCreatedEvent(StreamEvent):
     """What was injected is in the response."""
 
     type: ClassVar[Literal["response.inject.created"]] = "response.inject.created"
@@ -171,7 +171,7 @@ class ResponseInjectCreatedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseInjectFailedEvent(ServerEvent):
+class ResponseInjectFailedEvent(StreamEvent):
     """What was to be injected was refused."""
 
     type: ClassVar[Literal["response.inject.failed"]] = "response.inject.failed"

@@ -11,7 +11,7 @@ from realtime_sync.types.responses._content import (
     ResponseOutputTextAnnotation,
     ResponseReasoningItemSummary,
 )
-from realtime_sync.types.responses._event_bases import ContentEvent, ServerEvent, SummaryEvent
+from realtime_sync.types.responses._event_bases import ContentEvent, StreamEvent, SummaryEvent
 from realtime_sync.types.responses._items import ResponseOutputItem
 
 __all__ = [
@@ -59,7 +59,7 @@ class ResponseTextDeltaEventLogprob(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioDeltaEvent(ServerEvent):
+class ResponseAudioDeltaEvent(StreamEvent):
     """More audio."""
 
     type: ClassVar[Literal["response.audio.delta"]] = "response.audio.delta"
@@ -76,14 +76,14 @@ class ResponseAudioDeltaEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioDoneEvent(ServerEvent):
+class ResponseAudioDoneEvent(StreamEvent):
     """The audio is complete."""
 
     type: ClassVar[Literal["response.audio.done"]] = "response.audio.done"
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioTranscriptDeltaEvent(ServerEvent):
+class ResponseAudioTranscriptDeltaEvent(StreamEvent):
     """More of the transcript of the audio."""
 
     type: ClassVar[Literal["response.audio.transcript.delta"]] = "response.audio.transcript.delta"
@@ -91,7 +91,7 @@ class ResponseAudioTranscriptDeltaEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseAudioTranscriptDoneEvent(ServerEvent):
+class ResponseAudioTranscriptDoneEvent(StreamEvent):
     """The transcript of the audio is complete."""
 
     type: ClassVar[Literal["response.audio.transcript.done"]] = "response.audio.transcript.done"
@@ -114,7 +114,7 @@ class ResponseContentPartDoneEvent(ContentEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseOutputItemAddedEvent(ServerEvent):
+class ResponseOutputItemAddedEvent(StreamEvent):
     """A response began an item."""
 
     type: ClassVar[Literal["response.output_item.added"]] = "response.output_item.added"
@@ -123,7 +123,7 @@ class ResponseOutputItemAddedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseOutputItemDoneEvent(ServerEvent):
+class ResponseOutputItemDoneEvent(StreamEvent):
     """A response finished an item."""
 
     type: ClassVar[Literal["response.output_item.done"]] = "response.output_item.done"

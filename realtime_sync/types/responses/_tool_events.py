@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from attrs import field, frozen
 
 from realtime_sync.types._base import WireObject, as_tuple
-from realtime_sync.types.responses._event_bases import ItemEvent, ServerEvent
+from realtime_sync.types.responses._event_bases import ItemEvent, StreamEvent
 from realtime_sync.types.responses._shell_calls import ResponseFunctionShellToolCallOutputOutput
 
 __all__ = [
@@ -267,7 +267,7 @@ class ResponseMcpListToolsInProgressEvent(ItemEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseShellCallCommandAddedEvent(ServerEvent):
+class ResponseShellCallCommandAddedEvent(StreamEvent):
     """A shell call began a command."""
 
     type: ClassVar[Literal["response.shell_call_command.added"]] = "response.shell_call_command.added"
@@ -277,7 +277,7 @@ class ResponseShellCallCommandAddedEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseShellCallCommandDeltaEvent(ServerEvent):
+class ResponseShellCallCommandDeltaEvent(StreamEvent):
     """More of a command."""
 
     type: ClassVar[Literal["response.shell_call_command.delta"]] = "response.shell_call_command.delta"
@@ -289,7 +289,7 @@ class ResponseShellCallCommandDeltaEvent(ServerEvent):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class ResponseShellCallCommandDoneEvent(ServerEvent):
+class ResponseShellCallCommandDoneEvent(StreamEvent):
     """A command is complete."""
 
     type: ClassVar[Literal["response.shell_call_command.done"]] = "response.shell_call_command.done"

@@ -17,10 +17,12 @@ from realtime_sync.types.translation._session import (
 __all__ = [
     "BETA_NAMES",
     "ClientEvent",
+    "RealtimeTranslationClientEvent",
     "RealtimeTranslationInputAudioBufferAppendEvent",
     "RealtimeTranslationInputTranscriptDeltaEvent",
     "RealtimeTranslationOutputAudioDeltaEvent",
     "RealtimeTranslationOutputTranscriptDeltaEvent",
+    "RealtimeTranslationServerEvent",
     "RealtimeTranslationSessionCloseEvent",
     "RealtimeTranslationSessionClosedEvent",
     "RealtimeTranslationSessionCreatedEvent",
@@ -148,6 +150,10 @@ ServerEvent: TypeAlias = (
     | UndecodableEvent
 )
 """Every event a session can receive."""
+
+# The official SDK's names of the unions.
+RealtimeTranslationClientEvent: TypeAlias = ClientEvent
+RealtimeTranslationServerEvent: TypeAlias = ServerEvent
 
 BETA_NAMES: Mapping[str, str] = {"response.text.delta": "session.output_transcript.delta"}
 """What some servers (Azure's) call an event, and its name here."""
