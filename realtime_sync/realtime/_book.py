@@ -499,10 +499,10 @@ class TurnBook:
     def lost(self, unwritten: AbstractSet[str], error: ConnectionClosed) -> None:
         """Fail every turn of which the server may have seen something; the others are sent on the next connection."""
         for turn in self._all():
-            self._by_token.pop(turn.token, None)
-            if turn.phase in (Phase.WAITING, Phase.REFUSED):
+            was_spoken = self._by_token.pop(turn.token, None) is not None
+            if turn.phase is Phase.WAITING or (turn.phase is Phase.REFUSED and not was_spoken):
                 continue
-            if turn.phase is Phase.SENT and turn.event_ids <= unwritten:
+            if turn.phase is Phase.SENT and turn.event_ids <= unwritten and not was_spoken:
                 turn.phase, turn.create_event_id, turn.started_at = Phase.WAITING, None, None
                 turn.event_ids.clear()
                 turn.item_ids.clear()
