@@ -162,10 +162,11 @@ class Writer:
             self._waiting.append(me)
             return self._wait_until(ready, deadline, patience, me)
         finally:
-            if me in self._waiting:  # Built-in operations, and no loop in the try: see Tenancy.
-                self._waiting.remove(me)
-            self._wake_first()
-            me.close()
+            try:
+                self._waiting.remove(me)  # A built-in, and no loop in the try: see Tenancy.
+            finally:
+                self._wake_first()
+                me.close()
 
     def _wait_until(self, ready: Callable[[], bool], deadline: Deadline, patience: float | None, me: Waker) -> bool:
         began = time.monotonic()
