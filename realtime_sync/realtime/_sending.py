@@ -15,7 +15,7 @@ from realtime_sync.realtime._source import AudioInput
 from realtime_sync.realtime._state import Phase, TurnState
 from realtime_sync.session import Core, Deadline
 
-__all__ = ["OutOfTime", "TurnSender"]
+__all__ = ["Lost", "OutOfTime", "TurnSender"]
 
 RETRY_SECONDS = 1.0
 HEARING_SECONDS = 10.0
@@ -26,6 +26,10 @@ TRANSCRIPT_SECONDS = 2.0
 
 class OutOfTime(Exception):
     """The turn's time is up. Never leaves the library."""
+
+
+class Lost(Exception):
+    """The turn went down with its connection, as its queue says. Never leaves the library."""
 
 
 class TurnSender:
@@ -70,6 +74,7 @@ class TurnSender:
 
         Raises:
             OutOfTime: it did not become free in time.
+            Lost: the connection was lost meanwhile, and is got back without this turn.
         """
         state = self._state
         try:
@@ -130,6 +135,7 @@ class TurnSender:
 
         Raises:
             OutOfTime: for nothing more.
+            Lost: the connection was lost meanwhile.
             RequestTimeout: the server heard no speech.
         """
         state = self._state
@@ -244,10 +250,12 @@ class TurnSender:
 
     def _check_open(self) -> None:
         state = self._state
-        if state.abandoned:
+        if state.abandoned or state.lost:
             with self._core.lock:
                 self._api.book.slot.release_locked(state)
                 self._api.book.input.release_locked(state)
+            if state.lost:
+                raise Lost
             msg = "this stream was closed"
             raise LocalProtocolError(msg)
 

@@ -57,6 +57,8 @@ class TurnState:
     cancel_asked: bool = False
     """Somebody cancelled it: as soon as its response is known, and it has no further one."""
     abandoned_at: float | None = None
+    lost: bool = False
+    """It went down with a connection, as its queue says."""
     item_ids: set[str] = field(factory=set)
     event_ids: set[str] = field(factory=set)
     # of a turn that is spoken

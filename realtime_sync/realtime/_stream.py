@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from realtime_sync.errors import (
     ConnectionClosed,
     LocalProtocolError,
     ReceiveTimeout,
+    ReconnectFailed,
     RequestTimeout,
     ResponseFailed,
     TurnInterrupted,
@@ -17,7 +19,7 @@ from realtime_sync.errors import (
 from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
-from realtime_sync.realtime._sending import OutOfTime, TurnSender
+from realtime_sync.realtime._sending import Lost, OutOfTime, TurnSender
 from realtime_sync.realtime._settings import output_format
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
@@ -69,7 +71,8 @@ class TurnStream(ClosesOnExit):
         except ConnectionClosed as error:
             if self._builder.final:
                 raise StopIteration from None  # Only the transcript of what was asked was still to come.
-            raise self._interrupted(error) from error.__cause__
+            # How getting it back failed says more than why that was tried last.
+            raise self._interrupted(error) from (error if isinstance(error, ReconnectFailed) else error.__cause__)
         except StopIteration:
             raise
         except Exception:
@@ -85,21 +88,25 @@ class TurnStream(ClosesOnExit):
             except Empty:
                 if sender is None:
                     raise OutOfTime from None
-                sender.overdue()
+                with contextlib.suppress(Lost):  # The queue says why.
+                    sender.overdue()
                 continue
             if event is REFUSED and sender is not None:
                 self._builder = TurnBuilder(self._audio_format)  # It was of the response that stood in the way.
-                sender.send_again()
+                with contextlib.suppress(Lost):
+                    sender.send_again()
                 continue
             self._builder.add(event)
             if sender is not None:
-                sender.noticed(event.type)
+                with contextlib.suppress(Lost):
+                    sender.noticed(event.type)
             return event
 
     def _begin(self) -> None:
         if self._sender is not None:
             try:
-                self._sender.begin()
+                with contextlib.suppress(Lost):  # Whoever consumes it learns that from its queue.
+                    self._sender.begin()
             except OutOfTime:
                 raise self._timed_out() from None
 
@@ -172,6 +179,7 @@ class TurnStream(ClosesOnExit):
             reason=error.reason,
             closed_by=error.closed_by,
             server_error=error.server_error,
+            replay_safe=self._state.started_at is None,
         )
 
     # -- ending -------------------------------------------------------------------------------------------------

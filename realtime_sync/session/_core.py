@@ -34,7 +34,8 @@ from realtime_sync.session._acknowledgements import Acknowledgements, Pending, s
 from realtime_sync.session._api import Api
 from realtime_sync.session._dispatcher import Call, Dispatcher
 from realtime_sync.session._flow import Flow
-from realtime_sync.session._ledger import Held, Ledger
+from realtime_sync.session._holder import Holder
+from realtime_sync.session._ledger import Ledger
 from realtime_sync.session._local_events import CallbackError, LocalEvent, Opened
 from realtime_sync.session._mailbox import Mailbox
 from realtime_sync.session._observers import ObserverIndex, Registration
@@ -97,7 +98,7 @@ class Core:
     closing: bool = field(init=False, default=False)
     # set once, before start: for sessions that reconnect
     recovery: Recovery | None = field(init=False, default=None, repr=False)
-    ledger: Ledger | None = field(init=False, default=None, repr=False)
+    holder: Holder | None = field(init=False, default=None, repr=False)
     # no lock: SimpleQueue is reentrant, so finalizers and signal handlers may post
     posted: queue.SimpleQueue[Callable[[], object]] = field(init=False, factory=queue.SimpleQueue, repr=False)
     # guarded by lock
@@ -105,6 +106,8 @@ class Core:
     recent: Recent = field(init=False, factory=Recent, repr=False)
     number: int = field(init=False, default=0)
     events_sent: int = field(init=False, default=0)
+    generation: int = field(init=False, default=0)
+    """How many connections were lost: what was meant for one of them is not for this one."""
     _bytes_before: tuple[int, int] = field(init=False, default=(0, 0))
     """Received and sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
@@ -122,7 +125,7 @@ class Core:
         number = next(_numbers)
         high, low = self.options.max_queue or (None, 0)
         self._id_prefix = f"evt_{secrets.token_hex(6)}_"
-        self.flow = Flow(wake=self.connection.wake)
+        self.flow = Flow(wake=self._wake)
         self.mailbox = Mailbox(
             lock=self.lock,
             flow=self.flow,
@@ -150,20 +153,22 @@ class Core:
 
     def reconnects_with(self, redial: Redial, resumption: Resumption) -> None:
         """Have a lost connection replaced. Before `start`."""
-        self.ledger = Ledger(self.options.write_limit, redial.policy.reconnects)
-        self.recovery = Recovery(self, self.ledger, redial, resumption)
+        ledger = Ledger(self.options.write_limit, redial.policy.reconnects)
+        self.holder = Holder(self, ledger, resumption)
+        self.recovery = Recovery(self, self.holder, redial, resumption)
         self.acknowledgements.notes_all = True
 
     def use_connection(self, connection: Connection) -> None:
         """Go on with a new connection. Reader thread; the old one is over."""
-        self.connection = connection
+        with self.lock:
+            received, sent = self._bytes_before
+            self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
+            self.connection = connection
         if self.closing:  # By somebody who may have closed the old one.
-            connection.start_close(*(self.close_asked or (1000, "")))
+            self.close_connection()
 
-    def note_traffic_locked(self) -> None:
-        """Keep the counts of a connection that is over."""
-        received, sent = self._bytes_before
-        self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
+    def _wake(self) -> None:
+        self.connection.wake()
 
     def start(self) -> None:
         """Start the reader. Handlers that must miss nothing are registered before."""
@@ -196,7 +201,7 @@ class Core:
             "code": end.code,
             "reason": end.reason,
             "closed_by": end.closed_by,
-            "server_error": self.last_error,
+            "server_error": end.server_error,
         }
         error: ConnectionClosed
         if isinstance(end, ReconnectFailed):
@@ -256,7 +261,7 @@ class Core:
                 callbacks_discarded=sum(each.discarded for each in both),
                 subscriptions_dropped=dropped,
                 paused_seconds=self.flow.total_paused(),
-                send_backlog_bytes=self.connection.backlog,
+                send_backlog_bytes=self.connection.backlog + (self.holder.ledger.bytes if self.holder else 0),
             )
 
     # -- sending ------------------------------------------------------------------------------------------------
@@ -327,25 +332,11 @@ class Core:
         """Register an event and queue it, or hold it for the next connection, as one step; return if there was room."""
         if self.ended is not None:
             raise self.closed_error()
-        ledger = self.ledger
-        if ledger is None:
-            return self._queue_locked(data, outgoing, claim, waited_for=waited_for)
-        held = Held(data, outgoing, claim, None)
-        if not ledger.holding:
-            try:
-                offered, held.pending = self._queue_locked(data, outgoing, claim, waited_for=waited_for)
-            except ConnectionClosed as error:
-                if self.closing or error.closed_by == "local" or not ledger.returns(error.code):
-                    raise
-                ledger.holding = True  # It is over, which the reader has not noticed yet.
-            else:
-                if offered:
-                    ledger.queued_locked(held, self.connection.messages_written)
-                return offered, held.pending
-        held.pending = self.acknowledgements.make(data, waited_for=waited_for)
-        return ledger.hold_locked(held), held.pending
+        if self.holder is not None:
+            return self.holder.offer_locked(data, outgoing, claim, waited_for=waited_for)
+        return self.queue_locked(data, outgoing, claim, waited_for=waited_for)
 
-    def _queue_locked(
+    def queue_locked(
         self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, *, waited_for: bool
     ) -> tuple[bool, Pending | None]:
         """Register an event and queue it on the connection, as one step; return whether there was room."""
@@ -368,57 +359,16 @@ class Core:
             self.acknowledgements.forget(pending)
         return False, None
 
-    def release_held_locked(self) -> bool:
-        """Queue what was held on the connection, in order; False: there is no room for all of it yet. Reader thread."""
-        ledger = self.ledger
-        if ledger is None or not ledger.holding:
-            return True
-        while ledger.held:
-            held = ledger.held[0]
-            try:
-                if not self.connection.offer(held.outgoing):
-                    return False
-            except ConnectionClosed:
-                return True  # Over again, which the reader is about to notice.
-            ledger.pop_locked()
-            if held.pending is not None:
-                self.acknowledgements.place(held.pending)
-            self.events_sent += not held.is_old
-            self.api.sent_locked(held.data, held.claim)
-            ledger.queued_locked(held, self.connection.messages_written)
-        ledger.holding = False
-        ledger.wake_locked()
-        return True
-
     def _wait_admission(self, deadline: Deadline | None) -> None:
         token = object()
         try:
             self.flow.begin_wait(token)
-            if self.ledger is None or not self._wait_while_held(self.ledger, deadline):
+            if self.holder is not None:
+                self.holder.wait_for_room(deadline)
+            else:
                 self.connection.wait_admission(deadline.remaining() if deadline else None)
         finally:
             self.flow.waits.discard(token)
-
-    def _wait_while_held(self, ledger: Ledger, deadline: Deadline | None) -> bool:
-        """Wait for room among what is held for the next connection; False: nothing is held.
-
-        Raises:
-            SendTimeout: there was none for `send_timeout` seconds, or until the deadline.
-        """
-        with self.lock:
-            waiter = ledger.waiter_locked()
-        if waiter is None:
-            return ledger.holding
-        left = deadline.remaining() if deadline is not None else None
-        limit = min((each for each in (left, self.options.send_timeout) if each is not None), default=None)
-        try:
-            if not waiter.wait(limit):
-                msg = f"the connection is lost, and {ledger.bytes} bytes wait for the next one (see write_limit)"
-                raise SendTimeout(msg, replay_safe=True)
-        finally:
-            with self.lock:
-                ledger.leave_locked(waiter)
-        return True
 
     def request(self, event: Any, deadline: Deadline, *, claim: object = None) -> Any:
         """Send an event and return the event that acknowledges it.
@@ -435,6 +385,7 @@ class Core:
             msg = f"the server does not acknowledge {data['type']}: use send()"
             raise LocalProtocolError(msg)
         token = object()
+        withdrawn = False
         try:
             pending = self.send(data, deadline=deadline, claim=claim, waited_for=True)
             # has_rule and waited_for guarantee both.
@@ -452,11 +403,14 @@ class Core:
                 self.flow.waits.discard(token)
             finally:
                 with self.lock:
-                    if self.ledger is not None:
-                        self.ledger.withdraw_locked(data["event_id"])
+                    if self.holder is not None:
+                        withdrawn = self.holder.ledger.withdraw_locked(data["event_id"])
                     self.acknowledgements.withdraw(data["event_id"])
         if pending.error is not None:
             raise pending.error
+        if withdrawn and not pending.done:
+            msg = f"{data['type']} could not be sent in time: the connection is lost; nothing was sent"
+            raise RequestTimeout(msg, replay_safe=True)
         if not pending.done:
             cause = server_error(pending.suspect) if pending.suspect is not None else None
             hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
@@ -466,7 +420,13 @@ class Core:
 
     def submit(self, data: dict[str, Any]) -> None:
         """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""
-        self.post(lambda: self.reader.unsent.append(data))
+        generation = self.generation
+
+        def submit() -> None:
+            if generation == self.generation:  # Otherwise it is about a session that is lost.
+                self.reader.unsent.append(data)
+
+        self.post(submit)
 
     def post(self, action: Callable[[], object]) -> None:
         """Have the reader do something soon. Takes no lock: finalizers and signal handlers may call it."""
@@ -509,7 +469,7 @@ class Core:
             self.flow.consumers.add(dispatcher)
             if registration.name == Opened.type and self.opened and self.ended is None:
                 self.dispatch_locked(Opened(), self.observers.claim((registration,)), 0)
-        self.connection.wake()  # The reader starts the thread.
+        self.post(dispatcher.start_if_needed)
 
     def unregister(self, registration: Registration) -> None:
         """Call this callback no more."""
@@ -580,9 +540,11 @@ class Core:
             self.close_asked = (code, reason)
         self.closing = True
         if self.recovery is not None:
-            self.post(self._close_this_connection)  # The reader may just have another one, or be waiting for it.
+            self.post(self.close_connection)  # The reader may just have another one, or be waiting for it.
+            self.recovery.interrupt()
 
-    def _close_this_connection(self) -> None:
+    def close_connection(self) -> None:
+        """Close the connection of the moment as this side was asked to."""
         self.connection.start_close(*(self.close_asked or (1000, "")))
 
     def close(self, code: int, reason: str) -> None:
@@ -598,7 +560,11 @@ class Core:
         token = object()
         try:
             self.flow.begin_wait(token)
-            left = self._join((self.reader.thread,), deadline)
+            left = []
+            if self.recovery is not None and self.recovery.in_user_code:
+                self.reader.finish(self.recovery.closed())  # The reader finds the session over, whenever that is.
+            else:
+                left += self._join((self.reader.thread,), deadline)
             # Looked up only now: the reader may have started one for the "close" handlers.
             both = (self.callbacks, self.urgent)
             if me not in (self.reader.thread, *(each.thread for each in both)):

@@ -238,12 +238,17 @@ class Connection:
         return self._writer.outbox.backlog
 
     @property
-    def messages_written(self) -> int:
-        """How many messages, in the order of `offer`, the kernel has taken whole. Final once the connection is over.
+    def messages_offered(self) -> int:
+        """How many messages were queued: the number of the next one, from 0."""
+        return self._writer.outbox.offered
 
-        A message that is not among them cannot have been seen by the peer. (A close frame counts too, the last of all.)
+    @property
+    def messages_written(self) -> int:
+        """How many messages, in the order in which they were queued, the kernel may have taken whole.
+
+        Final once the connection is over: a message that is not among them cannot have been seen by the peer.
         """
-        return self._writer.outbox.written
+        return self._writer.written() if self._servicer.gone else self._writer.outbox.written
 
     @property
     def bytes_sent(self) -> int:

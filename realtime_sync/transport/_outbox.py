@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import final
@@ -89,6 +90,23 @@ class Batch:
 
 
 @final
+class _Rest:
+    """The batch that was on its way when the connection ended, with the sizes of what was in it."""
+
+    __slots__ = ("_batch", "_controls", "_sizes")
+
+    def __init__(self, batch: Batch, controls: int, sizes: list[int]) -> None:
+        self._batch = batch
+        self._controls = controls
+        self._sizes = sizes
+
+    def whole(self) -> int:
+        """Count the messages whose last byte may be out."""
+        left = sum(self._batch.sent) + self._batch.doubtful - self._controls
+        return sum(end <= left for end in itertools.accumulate(self._sizes))
+
+
+@final
 class Outbox:
     """Outgoing frames in wire order.
 
@@ -103,7 +121,19 @@ class Outbox:
         marks: bytes waiting at which messages are refused, and at which they are admitted again; None: no limit.
     """
 
-    __slots__ = ("_batch", "_blocked", "_controls", "_lock", "_marks", "_messages", "_sealed", "backlog", "written")
+    __slots__ = (
+        "_batch",
+        "_blocked",
+        "_controls",
+        "_last",
+        "_lock",
+        "_marks",
+        "_messages",
+        "_sealed",
+        "_written",
+        "backlog",
+        "offered",
+    )
 
     def __init__(self, marks: tuple[int, int] | None) -> None:
         self._lock = threading.Lock()
@@ -113,10 +143,12 @@ class Outbox:
         self._batch: Batch | None = None
         self._blocked = False
         self._sealed = False
+        self._last: _Rest | None = None
+        self._written = 0
         self.backlog = 0
         """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
-        self.written = 0
-        """Messages (and a close frame) of which the kernel may have every byte."""
+        self.offered = 0
+        """Messages that were queued: the number that the next one will have, from 0."""
 
     def offer(self, frame: bytes | Unframed) -> bool:
         """Queue a message; False: too much waits, or a close frame was queued."""
@@ -125,6 +157,7 @@ class Outbox:
             if self._blocked or self._sealed:
                 return False
             self.backlog += size
+            self.offered += 1
             if self._marks is not None and self.backlog >= self._marks[0]:
                 self._blocked = True
             self._messages.append(frame)
@@ -167,25 +200,25 @@ class Outbox:
             self._messages.append(close_frame)
 
     def clear(self) -> None:
-        """Drop everything: nothing can be written any more."""
+        """Drop everything: nothing can be written any more. A write that is under way may yet tell how far it came."""
         with self._lock:
+            batch = self._batch
+            if batch is not None:
+                sizes = [len(message) for message in self._messages[: batch.messages]]
+                if self._sealed and len(sizes) == len(self._messages):
+                    del sizes[-1:]  # The close frame.
+                self._last = _Rest(batch, sum(map(len, self._controls[: batch.controls])), sizes)
             self._sealed = True
-            self.written += self._whole_in_batch_locked()
             self._messages, self._controls, self._batch, self.backlog = [], [], None, 0
 
-    def _whole_in_batch_locked(self) -> int:
-        """Count the messages of the batch whose last byte may be out."""
-        batch = self._batch
-        if batch is None:
-            return 0
-        left = sum(batch.sent) + batch.doubtful - sum(map(len, self._controls[: batch.controls]))
-        whole = 0
-        for message in self._messages[: batch.messages]:
-            left -= len(message)
-            if left < 0:
-                break
-            whole += 1
-        return whole
+    @property
+    def written(self) -> int:
+        """How many of the messages, in their order, the kernel may have whole; a close frame is none of them.
+
+        Final after `clear`, once no write is under way. Until then it may grow.
+        """
+        last = self._last
+        return self._written + (0 if last is None else last.whole())
 
     def take(self, encode: Callable[[Unframed], bytes] | None = None) -> Batch | None:
         """Return what to write next; None: there is nothing.
@@ -232,7 +265,7 @@ class Outbox:
                 return False  # Cleared meanwhile.
             was_blocked = self._blocked
             self._batch = None
-            self.written += batch.messages
+            self._written += batch.messages - (self._sealed and batch.messages == len(self._messages))
             self.backlog -= size
             del self._controls[: batch.controls]
             del self._messages[: batch.messages]
