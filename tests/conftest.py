@@ -16,6 +16,7 @@ import pytest
 import trustme
 from hypothesis import settings
 
+from tests.support import proxies
 from tests.support.examples import examples
 from tests.support.peer import Link, Peer
 
@@ -124,3 +125,49 @@ def make_peer() -> Iterator[Callable[..., Peer]]:
 def peer(make_peer: Callable[..., Peer]) -> Peer:
     """Give a raw peer that upgrades whoever connects."""
     return make_peer()
+
+
+# Real proxy programs
+
+
+@pytest.fixture(scope="session")
+def http_proxy(tmp_path_factory):
+    with proxies.http_proxy(tmp_path_factory.mktemp("http"), "--basic-auth", ":".join(proxies.USER)) as port:
+        yield f"http://{proxies.LOGIN}@127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def https_proxy(tmp_path_factory, tls):
+    files = ("--cert-file", tls.cert_file, "--key-file", tls.key_file)
+    with proxies.http_proxy(tmp_path_factory.mktemp("https"), *files) as port:
+        yield f"https://localhost:{port}"
+
+
+@pytest.fixture(scope="session")
+def socks_ports():
+    with proxies.pproxy() as ports:
+        yield ports
+
+
+@pytest.fixture(scope="session")
+def socks5_proxy(socks_ports):
+    return f"socks5://127.0.0.1:{socks_ports[0]}"
+
+
+@pytest.fixture(scope="session")
+def socks5h_proxy(socks_ports):
+    return f"socks5h://user:secret@127.0.0.1:{socks_ports[1]}"
+
+
+@pytest.fixture(scope="session")
+def microsocks_proxy():
+    with proxies.microsocks() as port:
+        if port is None:
+            pytest.skip("microsocks is not installed")
+        yield f"socks5h://{proxies.LOGIN}@127.0.0.1:{port}"
+
+
+@pytest.fixture(params=["http", "https", "socks5", "socks5h", "microsocks"])
+def proxy(request):
+    """Each kind of proxy in turn."""
+    return request.getfixturevalue(f"{request.param}_proxy")

@@ -61,8 +61,8 @@ class AudioFormat:
 
         Args:
             value: None or NOT_GIVEN (PCM16 at 24 kHz, the API's default), a name of the beta ("pcm16", "g711_ulaw",
-                "g711_alaw"), a mapping such as ``{"type": "audio/pcm", "rate": 24000}``, a format of `realtime_sync.types.realtime`,
-                or an `AudioFormat`.
+                "g711_alaw"), a mapping such as ``{"type": "audio/pcm", "rate": 24000}``, a format of
+                `realtime_sync.types.realtime`, or an `AudioFormat`.
 
         Raises:
             ConfigurationError: it is none of these; the message has it.

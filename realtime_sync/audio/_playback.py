@@ -6,11 +6,11 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
-from realtime_sync.audio._convert import as_bytes
+from realtime_sync.audio._convert import Buffer, as_bytes
 from realtime_sync.audio._format import PCM16_24K, AudioFormat
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.session import Deadline, Waiter
@@ -23,6 +23,13 @@ _COUNTED = 64
 """Parts that others have followed, and that go on if more of them comes."""
 
 _Key: TypeAlias = tuple[str | None, int]
+
+
+class AudioDelta(Protocol):
+    """An event that brings audio. Its ``item_id``, ``content_index`` and ``response_id`` are read where it has them."""
+
+    @property
+    def audio(self) -> bytes: ...
 
 
 @frozen(kw_only=True)
@@ -121,6 +128,7 @@ class Playback:
         self.format = format
         self.latency = latency
         self._clock = clock
+        # guarded by _lock
         self._lock = Lock()
         self._parts: deque[_Part] = deque()
         self._past: OrderedDict[_Key, _Part] = OrderedDict()
@@ -129,7 +137,7 @@ class Playback:
         # An ordered dict, because leaving it is one call of a built-in, which no interrupt can cut in two.
         self._waiters: OrderedDict[Waiter, None] = OrderedDict()
 
-    def add(self, audio: Any, item_id: str | None = None, content_index: int = 0) -> bool:
+    def add(self, audio: Buffer | AudioDelta, item_id: str | None = None, content_index: int = 0) -> bool:
         """Queue audio; return False if it was dropped, because its item or response was cleared.
 
         Args:
@@ -141,13 +149,13 @@ class Playback:
             LocalProtocolError: it is neither.
             DecodeError: a delta is not base64.
         """
-        response_id, event = None, audio
-        audio = getattr(event, "audio", event)
-        if audio is not event:
-            item_id = getattr(event, "item_id", None)
-            content_index = getattr(event, "content_index", None) or 0
-            response_id = getattr(event, "response_id", None)
-        data = as_bytes(audio, "audio to play")
+        response_id = None
+        data: Any = getattr(audio, "audio", audio)
+        if data is not audio:
+            item_id = getattr(audio, "item_id", None)
+            content_index = getattr(audio, "content_index", None) or 0
+            response_id = getattr(audio, "response_id", None)
+        data = as_bytes(data, "audio to play")
         with self._lock:
             if item_id in self._gone or response_id in self._gone:
                 return False
@@ -213,7 +221,7 @@ class Playback:
             return self.format.seconds(sum(part.waiting for part in self._parts))
 
     def clear(self, response_id: str | None = None) -> Position:
-        """Drop what was not heard, and what still comes of the same items and responses; return what was heard.
+        """Drop what was not heard, and what still comes of items and responses that have begun; return what was heard.
 
         Audio without an item id cannot be told apart, so that what is added of it later plays.
 
@@ -227,10 +235,11 @@ class Playback:
             unheard = tuple(dict.fromkeys(each for each in behind if each is not None and each != position.item_id))
             dropped = sum(part.drop() for part in self._parts)
             self._in_flight.clear()
-            for part in self._parts:
+            for part in (*self._past.values(), *self._parts):
                 self._forget_locked(part.key[0])
                 self._forget_locked(part.response_id)
             self._forget_locked(response_id)
+            self._past.clear()
             while len(self._parts) > 1:
                 self._parts.pop()
             self._wake_locked()
@@ -275,11 +284,14 @@ class Playback:
 
     def _part_locked(self, key: _Key, response_id: str | None) -> _Part:
         """Return the part that audio of this key belongs to."""
-        for part in reversed(self._parts):
-            if part.key == key and not part.cleared:
-                return part
-        # More of a part that others have followed plays behind them, and counts on from where it was.
-        known = self._past.pop(key) if key in self._past else None
+        known = next((part for part in self._parts if part.key == key and not part.cleared), None)
+        if known is not None and (self._whole(known) or known is self._parts[-1]):
+            return known
+        # More of a part that was pulled to its end and that others follow plays behind them, and counts on.
+        if known is not None:
+            self._parts.remove(known)
+        elif key in self._past:
+            known = self._past.pop(key)
         self._parts.append(known or _Part(key=key, response_id=response_id))
         self._retire_locked()
         return self._parts[-1]

@@ -24,7 +24,7 @@ _GAIN = 1 << _FRACTION_BITS
 _ROUNDING = _GAIN >> 1
 _LONGEST = 4096
 """Groups in one convolution: the integers of one fit into a processor's cache."""
-_MOST_TAPS = 300_000
+_MOST_TAPS = 100_000
 _LARGEST_STEP = 4096
 
 

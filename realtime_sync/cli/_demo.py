@@ -58,8 +58,8 @@ def _client(options: argparse.Namespace, stack: contextlib.ExitStack) -> Client:
     server = stack.enter_context(LocalServer())
     print(f"Talking to the local server in this process, at {server.base_url}.")
     print("There is no model in it: a few rules write its answers. Use --real for the real thing.\n")
-    # A key of its own: the user's real one has no business here.
-    return Client(base_url=server.base_url, api_key="local")
+    # A key of its own: the user's real one has no business here, nor has a proxy.
+    return Client(base_url=server.base_url, api_key="local", options={"proxy": None})
 
 
 def _own_texts(arguments: list[str]) -> list[str] | None:

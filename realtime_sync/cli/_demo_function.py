@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from typing import Any
 
@@ -27,7 +27,7 @@ TOOL = {
 def get_weekday(date: str) -> dict[str, Any]:
     """Return the weekday of a date, or say what is wrong with it."""
     try:
-        return {"weekday": datetime.date.fromisoformat(date).strftime("%A")}
+        return {"weekday": dt.date.fromisoformat(date).strftime("%A")}
     except ValueError as error:
         return {"error": str(error)}
 

@@ -19,7 +19,8 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0: done; 1: it failed; 2: wrong arguments, wrong configuration or a missing extra; 130: interrupted.
+    0: done; 1: it failed; 2: wrong arguments, wrong configuration or a missing extra; 130: interrupted; `doctor` has
+    a code of its own for each step that may fail.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -27,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from realtime_sync.cli._demo import demo
 
             return demo(options)
+        if options.command == "doctor":
+            from realtime_sync.cli._doctor import doctor
+
+            return doctor(options)
         from realtime_sync.cli._serve import serve
 
         return serve(options)
@@ -49,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="hold a conversation and show what it took")
-    demo.add_argument(
-        "text", nargs="*", help="one turn each; without any, the lines of standard input, or a tour"
-    )
+    demo.add_argument("text", nargs="*", help="one turn each; without any, the lines of standard input, or a tour")
     where = demo.add_mutually_exclusive_group()
     where.add_argument(
         "--real", action="store_true", help="talk to OpenAI with OPENAI_API_KEY, not to the local server"
@@ -64,6 +67,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="for one turn (default: %(default)g)"
+    )
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="find out why a connection does not work",
+        description="Connect step by step, with times, and say what is wrong.",
+        epilog="Exit codes: 0 everything works; 2 a setting cannot work; 3 the name lookup fails, 4 TCP, 5 the proxy, "
+        "6 TLS, 7 the WebSocket upgrade, 8 the first event; 130 interrupted.",
+    )
+    doctor.add_argument(
+        "url",
+        nargs="?",
+        metavar="URL",
+        help="a base URL (https://host/v1), or a whole WebSocket URL (default: OPENAI_BASE_URL, or OpenAI)",
+    )
+    doctor.add_argument("--model", default="gpt-realtime", help="the model to ask for (default: %(default)s)")
+    doctor.add_argument(
+        "--proxy", metavar="URL", help='this proxy, or "" for none (default: what the environment says)'
+    )
+    doctor.add_argument(
+        "--ca-file", metavar="FILE", help="the authorities to trust (default: what the environment says)"
+    )
+    doctor.add_argument(
+        "--timeout", type=float, default=15.0, metavar="SECONDS", help="for connecting (default: %(default)g)"
     )
 
     serve = commands.add_parser("serve", help="run the local server until interrupted")

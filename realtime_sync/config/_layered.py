@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -80,12 +81,26 @@ class Layered:
         if not isinstance(options, Mapping):
             msg = f"{cls._kind()}s must be {cls.__name__} or a mapping; got {type(options).__name__}"
             raise ConfigurationError(msg)
+        return cls(**cls._own_names(options))
+
+    @classmethod
+    def _own_names(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options under the names that they have here."""
         known = [attribute.name for attribute in _public_fields(cls)]
-        unknown = sorted(str(key) for key in options if key not in known)
-        if unknown:
-            msg = f"unknown {cls._kind()} {', '.join(unknown)}; there are {', '.join(known)}"
-            raise ConfigurationError(msg)
-        return cls(**options)
+        aliases = cls._aliases()
+        named: dict[str, Any] = {}
+        for key, value in options.items():
+            name = aliases.get(key, key)
+            if name not in known:
+                near = difflib.get_close_matches(str(key), [*known, *aliases], 1)
+                meant = f" (did you mean {aliases.get(near[0], near[0])}?)" if near else ""
+                msg = f"unknown {cls._kind()} {key}{meant}; there are {', '.join(known)}"
+                raise ConfigurationError(msg)
+            if name in named:
+                msg = f"the {cls._kind()} {name} is given twice, under two names: leave {key} out"
+                raise ConfigurationError(msg)
+            named[name] = value
+        return named
 
     @property
     def given(self) -> frozenset[str]:
@@ -105,6 +120,11 @@ class Layered:
     @classmethod
     def _kind(cls) -> str:
         return "option"
+
+    @classmethod
+    def _aliases(cls) -> Mapping[str, str]:
+        """Return what options are called elsewhere, by that name."""
+        return {}
 
 
 def _public_fields(cls: type[Layered]) -> list[Attribute[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from attrs import frozen
 
@@ -53,6 +53,8 @@ def _marks(name: str, value: Any) -> tuple[int, int] | None:
     """Turn 4096, (4096, 1024) or (4096, None) into (high, low); None stays: no limit."""
     if value is None:
         return None
+    if _is_pair(value) and tuple(value) == (None, None):
+        return None
     high, low = (value, None) if isinstance(value, int) else tuple(value) if _is_pair(value) else (None, None)
     if low is None and high is not None:
         low = high // 4
@@ -67,6 +69,8 @@ def _is_pair(value: Any) -> bool:
 
 
 def _header_map(name: str, value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
     if not isinstance(value, Mapping):
         msg = f"{name} must be a mapping of header names to values"
         raise ConfigurationError(msg)
@@ -74,13 +78,17 @@ def _header_map(name: str, value: Any) -> dict[str, str]:
 
 
 def _strings(name: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+    if value is None:
+        return ()
+    if isinstance(value, str) or not isinstance(value, Iterable) or not all(isinstance(each, str) for each in value):
         msg = f"{name} must be a sequence of strings; got {value!r}"
         raise ConfigurationError(msg)
     return tuple(value)
 
 
 def _extensions(name: str, value: Any) -> tuple[Extension, ...]:
+    if value is None:
+        return ()
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         msg = f"{name} must be a sequence of extensions; got {value!r}"
         raise ConfigurationError(msg)
@@ -95,11 +103,11 @@ def _compression(name: str, value: Any) -> Any:
 
 
 def _sockopts(name: str, value: Any) -> tuple[tuple[Any, ...], ...]:
-    options = tuple(tuple(each) for each in value)
-    if not all(len(each) == 3 for each in options):  # noqa: PLR2004
+    rows = () if value is None else tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(each, Sequence) and len(each) == 3 for each in rows):  # noqa: PLR2004
         msg = f"{name} must be a sequence of (level, option, value); got {value!r}"
         raise ConfigurationError(msg)
-    return options
+    return tuple(tuple(each) for each in rows)
 
 
 def _is_path(value: Any) -> bool:
@@ -148,12 +156,43 @@ def _show_proxy(value: str | None) -> str:
     return repr(value if value is None or value == "auto" else str(Proxy.parse(value)))
 
 
+def _text(name: str, value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        msg = f"{name} must be a str, or None for the default; got {value!r}"
+        raise ConfigurationError(msg)
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        msg = f"{name} must be True or False; got {value!r}"
+        raise ConfigurationError(msg)
+    return value
+
+
+def _context(name: str, value: Any) -> ssl.SSLContext | None:
+    if value is not None and not isinstance(value, ssl.SSLContext):
+        msg = f"{name} must be an ssl.SSLContext, or None for the default; got {type(value).__name__}"
+        raise ConfigurationError(msg)
+    return value
+
+
+_ALIASES: Final = {
+    "additional_headers": "headers",
+    "extra_headers": "headers",
+    "user_agent_header": "user_agent",
+    "ssl": "ssl_context",
+}
+"""What `websockets` calls options that have another name here; mappings are passed on from there as they are."""
+
+
 @frozen(kw_only=True)
 class ConnectionOptions(Layered):
     """How one WebSocket connection is made, kept and bounded.
 
     Durations are seconds; None means no limit (or "off") wherever it is allowed. A mapping with the same
-    keys is accepted wherever this class is; unknown keys raise `ConfigurationError`.
+    keys is accepted wherever this class is, and so are some keys of `websockets` (``additional_headers``,
+    ``user_agent_header``, ``ssl``); unknown keys raise `ConfigurationError`.
     """
 
     extensions: tuple[Extension, ...] = option((), check=_extensions)
@@ -184,7 +223,7 @@ class ConnectionOptions(Layered):
     proxy: str | None = option("auto", check=_proxy_url, repr=_show_proxy)
     """"auto": what the environment says (docs/proxies-and-tls.md). None: no proxy. Or its URL: ``http``, ``https``,
     ``socks5`` or ``socks5h``, ``://``, ``user:password@`` (percent-encoded) if it wants them, ``host:port``."""
-    ssl_context: ssl.SSLContext | None = option(None, repr=False)
+    ssl_context: ssl.SSLContext | None = option(None, check=_context, repr=False)
     """Use this context instead of building one from `ca_file` and `client_cert`."""
     ca_file: str | None = option(None, check=_path)
     """A PEM file (or folder, as OpenSSL's rehash makes them) of the authorities to trust, instead of the usual ones."""
@@ -195,9 +234,9 @@ class ConnectionOptions(Layered):
     """Extra request headers. (They may hold credentials, so they are kept out of the repr.)"""
     sockopt: tuple[tuple[Any, ...], ...] = option((), check=_sockopts)
     """Extra ``setsockopt`` calls: (level, option, value) each."""
-    user_agent: str | None = option(None)
+    user_agent: str | None = option(None, check=_text)
     """Replaces the library's own User-Agent."""
-    allow_insecure: bool = option(default=False)
+    allow_insecure: bool = option(default=False, check=_flag)
     """Allow credentials over ws:// to a host that is not loopback."""
 
     def __attrs_post_init__(self) -> None:
@@ -217,3 +256,7 @@ class ConnectionOptions(Layered):
     @classmethod
     def _kind(cls) -> str:
         return "connection option"
+
+    @classmethod
+    def _aliases(cls) -> Mapping[str, str]:
+        return _ALIASES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from urllib.parse import unquote, urlsplit
 
@@ -62,6 +63,13 @@ class Proxy:
     def address(self) -> str:
         """Host and port, for messages."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of ``Proxy-Authorization`` for an HTTP proxy (RFC 7617, in UTF-8); None without credentials."""
+        if self.user is None:
+            return None
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.address}"

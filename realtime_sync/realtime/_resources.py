@@ -51,15 +51,16 @@ class _Resource:
         timeout: float | None | NotGiven = NOT_GIVEN,
     ) -> Any:
         given = {name: value for name, value in fields.items() if value is not NOT_GIVEN}
-        event = {"type": kind, **given, **(extra_body or {})}
+        event = {"type": kind, **given}
         if event_id is not None:
             event["event_id"] = event_id
         if wait:
-            return self._session.request(event, REQUEST_TIMEOUT if isinstance(timeout, NotGiven) else timeout)
+            seconds = REQUEST_TIMEOUT if isinstance(timeout, NotGiven) else timeout
+            return self._session.request(event, seconds, extra_body=extra_body)
         if not isinstance(timeout, NotGiven):
             msg = f"timeout is for wait=True; {kind} without it does not wait"
             raise LocalProtocolError(msg)
-        return self._session.send(event)
+        return self._session.send(event, extra_body=extra_body)
 
 
 class SessionResource(_Resource):

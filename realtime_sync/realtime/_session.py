@@ -21,7 +21,7 @@ from realtime_sync.realtime._resources import (
 from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_token
 from realtime_sync.realtime._turn import Turn
 from realtime_sync.realtime._wait_for import WaitsByName
-from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline
+from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, body_of
 
 if TYPE_CHECKING:
     from realtime_sync.types.realtime import ClientEvent
@@ -68,10 +68,16 @@ class RealtimeSession(WaitsByName):
         """response.create and cancel."""
         return ResponseResource(self)
 
-    def request(self, event: ClientEvent | Mapping[str, Any], timeout: float | None = REQUEST_TIMEOUT) -> Any:
+    def request(
+        self,
+        event: ClientEvent | Mapping[str, Any],
+        timeout: float | None = REQUEST_TIMEOUT,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Any:
         """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
         self._core.check()
-        data = self._core.complete(event)
+        data = self._core.complete(body_of(self._api.registry, event, extra_body))
         if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
             data["item"] = {**item, "id": item.get("id") or new_item_id()}
         elif data["type"] == "response.create":

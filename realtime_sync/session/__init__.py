@@ -14,14 +14,14 @@ from realtime_sync.session._local_events import (
     Reconnected,
     Reconnecting,
 )
+from realtime_sync.session._names import body_of
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty, Entry, EventQueue
 from realtime_sync.session._recovery import Redial, Resumption
 from realtime_sync.session._session import REQUEST_TIMEOUT, Session
 from realtime_sync.session._stats import Stats
 from realtime_sync.session._subscription import Subscription
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Deadline
+from realtime_sync.transport import Deadline, Waiter
 
 __all__ = [
     "DISCARD",
@@ -51,6 +51,7 @@ __all__ = [
     "Stats",
     "Subscription",
     "Waiter",
+    "body_of",
     "error_fields",
     "server_error",
 ]

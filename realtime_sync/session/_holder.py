@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define
 
 from realtime_sync.errors import ConnectionClosed, SendTimeout
-from realtime_sync.session._acknowledgements import Pending
 from realtime_sync.session._ledger import Held, Ledger
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Deadline, Outgoing
+from realtime_sync.transport import Deadline, Waiter
 
 if TYPE_CHECKING:
     from realtime_sync.session._core import Core
@@ -31,55 +28,38 @@ class Holder:
     ledger: Ledger
     _resumption: Resumption
 
-    def offer_locked(
-        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, *, waited_for: bool
-    ) -> tuple[bool, Pending | None]:
+    def offer_locked(self, held: Held) -> bool:
         """Register an event and queue it, or hold it for the next connection, as one step; return if there was room.
 
         Raises:
             ConnectionClosed: the session is closing, or the connection ended and is not replaced.
         """
         core, ledger = self._core, self.ledger
-        if self._resumption.is_over_locked(claim):
-            return True, None  # Nobody waits for it any more, and it belongs to a session that is lost.
-        held = Held(data, outgoing, claim, None)
+        if self._resumption.is_over_locked(held.claim):
+            return True  # Nobody waits for it any more, and it belongs to a session that is lost.
         if not ledger.holding:
-            number = core.connection.messages_offered
             try:
-                offered, held.pending = core.queue_locked(data, outgoing, claim, waited_for=waited_for)
+                return core.queue_locked(held)
             except ConnectionClosed as error:
                 if error.closed_by == "local" or not ledger.returns(error.code):
                     raise
                 ledger.holding = True  # It is over, which the reader has not noticed yet.
-            else:
-                if offered:
-                    ledger.queued_locked(held, number, core.connection.messages_written)
-                return offered, held.pending
         if core.closing:
             raise core.closed_error()
-        held.pending = core.acknowledgements.make(data, waited_for=waited_for)
-        return ledger.hold_locked(held), held.pending
+        return ledger.hold_locked(held)
 
     def release_locked(self) -> bool:
         """Queue what is held on the connection, in order; False: there is no room for all of it yet. Reader thread."""
-        core, ledger = self._core, self.ledger
+        ledger = self.ledger
         while ledger.held:
             held = ledger.held[0]
-            if self._resumption.is_over_locked(held.claim):
-                ledger.pop_locked()
-                continue
-            number = core.connection.messages_offered
-            try:
-                if not core.connection.offer(held.outgoing):
-                    return False
-            except ConnectionClosed:
-                return True  # Over again, which the reader is about to notice.
+            if not self._resumption.is_over_locked(held.claim):
+                try:
+                    if not self._core.queue_locked(held):
+                        return False
+                except ConnectionClosed:
+                    return True  # Over again, which the reader is about to notice.
             ledger.pop_locked()
-            if held.pending is not None:
-                core.acknowledgements.place(held.pending)
-            core.events_sent += not held.is_old
-            core.api.sent_locked(held.data, held.claim)
-            ledger.queued_locked(held, number, core.connection.messages_written)
         ledger.holding = False
         ledger.wake_locked()
         return True

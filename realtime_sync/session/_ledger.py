@@ -10,8 +10,7 @@ from typing import Any
 from attrs import define, field
 
 from realtime_sync.session._acknowledgements import Pending
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Outgoing
+from realtime_sync.transport import Outgoing, Waiter
 
 __all__ = ["Held", "Ledger"]
 
@@ -68,6 +67,10 @@ class Ledger:
         while in_flight and in_flight[0].number < written:
             in_flight.popleft()
         in_flight.append(held)
+
+    def knows_locked(self, held: Held) -> bool:
+        """Tell whether an event was noted as the newest that the connection took."""
+        return bool(self._in_flight) and self._in_flight[-1] is held
 
     # -- without ----------------------------------------------------------------------------------------------------
 

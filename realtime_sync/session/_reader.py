@@ -89,7 +89,7 @@ class Reader:
             core.posted.get()()
         self.finish(end)
         for dispatcher in (core.callbacks, core.urgent):
-            dispatcher.start_if_needed()  # A callback registered just now still hears of the end.
+            dispatcher.tend()  # A callback registered just now still hears of the end.
 
     def _serve(self) -> ConnectionClosed:
         """Read until the connection is over; return what ended it."""
@@ -118,8 +118,8 @@ class Reader:
         while not core.posted.empty():
             core.posted.get()()
         self._has_unsent = self._send_waiting() if self.unsent or core.holder is not None else False
-        core.callbacks.start_if_needed()
-        core.urgent.start_if_needed()
+        core.callbacks.tend()
+        core.urgent.tend()
         if (now := time.monotonic()) >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             self._tick(now)
@@ -149,7 +149,9 @@ class Reader:
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
-            core.acknowledgements.register(data, waited_for=False)
+            pending = core.acknowledgements.pending(data, waited_for=False)
+            if pending is not None:
+                core.acknowledgements.register(pending)
             core.api.sent_locked(data, None)
             core.events_sent += 1
         core.connection.pump()
@@ -286,15 +288,15 @@ class Reader:
             self._finish_dispatchers_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
             if core.holder is not None:
                 core.holder.end_locked()
-            while core.end_waiters:
-                core.end_waiters.pop().wake()
+            for waiter in tuple(core.end_waiters):
+                waiter.wake()
 
     def _finish_dispatchers_locked(self, event: Closed, *, discard: bool) -> None:
         core = self._core
         matches = core.observers.of(event.type, event.type)
         registrations = core.observers.claim(matches.registrations) if matches else ()
         for dispatcher in (core.callbacks, core.urgent):
-            mine = tuple(each for each in registrations if core.dispatcher_of(each) is dispatcher)
+            mine = [each for each in registrations if core.dispatcher_of(each) is dispatcher]
             dispatcher.end_locked(discard=discard)
             dispatcher.finish_locked(Call(event, mine, 0) if mine else None)
 

@@ -181,6 +181,7 @@ class Recovery:
             core.generation += 1
             end.server_error, core.last_error = core.last_error, None
             unwritten = self._take_back_locked(written)
+            core.events_sent -= len(unwritten)  # They are counted when they are queued again.
             core.acknowledgements.end(functools.partial(core.error_of, end))
             if not self._resumption.same_session:
                 core.reader.unsent.clear()  # The library's own events are about what is lost.
@@ -271,8 +272,8 @@ class Recovery:
         until = time.monotonic() + delay
         core = self._core
         while not core.closing:
-            core.callbacks.start_if_needed()
-            core.urgent.start_if_needed()
+            core.callbacks.tend()
+            core.urgent.tend()
             try:
                 core.posted.get(timeout=max(0.0, until - time.monotonic()))()
             except queue.Empty:
@@ -334,13 +335,14 @@ class Recovery:
 
     def _offer(self, event: dict[str, Any]) -> Pending | None:
         core = self._core
+        pending = core.acknowledgements.pending(event, waited_for=True)
+        assert pending is not None  # noqa: S101  (only events that are answered restore anything)
         outgoing = core.connection.prepare(json.write(event))
         with core.lock:
             if not core.connection.offer(outgoing):
                 return None
-            pending = core.acknowledgements.register(event, waited_for=True)
+            core.acknowledgements.register(pending)
             core.events_sent += 1
-        assert pending is not None  # noqa: S101  (only events that are answered restore anything)
         return pending
 
     def _go_on(self) -> None:

@@ -11,7 +11,7 @@ from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTi
 from realtime_sync.session._context import ClosesOnExit
 from realtime_sync.session._core import Core
 from realtime_sync.session._local_events import LOCAL_EVENT_TYPES
-from realtime_sync.session._names import warn_if_misspelt
+from realtime_sync.session._names import body_of, warn_if_misspelt
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty
 from realtime_sync.session._stats import Stats
@@ -46,42 +46,54 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
 
     # -- sending ------------------------------------------------------------------------------------------------
 
-    def send(self, event: ClientEventT | Mapping[str, Any]) -> str:
+    def send(self, event: ClientEventT | Mapping[str, Any], *, extra_body: Mapping[str, Any] | None = None) -> str:
         """Send one client event: an event class or a dict.
 
         Returns when the event is queued and what the kernel takes is written; blocks only while `write_limit` is
         reached.
 
+        Args:
+            event: its fields are those that this library knows for its type; of an unknown type, any.
+            extra_body: fields to send beside them.
+
         Returns:
             The event's `event_id`; one is added if it is missing. An `error` about the event names it.
 
         Raises:
-            LocalProtocolError: it has no type, or a value that cannot be encoded; nothing was sent.
+            LocalProtocolError: it has no type, a field that events of its type do not have, or a value that cannot be
+                encoded; nothing was sent.
             SendTimeout: the peer took no data for `send_timeout` seconds; nothing was sent.
             ConnectionClosed: the connection is closed or closing.
         """
         self._core.check()
-        data = self._core.complete(event)
+        data = self._core.complete(body_of(self._core.api.registry, event, extra_body))
         self._core.send(data)
         event_id: str = data["event_id"]
         return event_id
 
-    def request(self, event: ClientEventT | Mapping[str, Any], timeout: float | None = REQUEST_TIMEOUT) -> Any:
+    def request(
+        self,
+        event: ClientEventT | Mapping[str, Any],
+        timeout: float | None = REQUEST_TIMEOUT,
+        *,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Send one client event and return the server event that acknowledges it.
 
         Args:
             event: an event class or a dict, of a type that the server acknowledges.
             timeout: seconds in all (None: no limit).
+            extra_body: as in `send`.
 
         Raises:
             ServerError: an error event names this event.
             RequestTimeout: no answer in time; whether the server acted on it is not known.
             AcknowledgementUnknown: answers to several events can no longer be told apart.
-            LocalProtocolError: the server never acknowledges events of this type.
+            LocalProtocolError: as `send`; or the server never acknowledges events of this type.
             ConnectionClosed: the connection ended first.
         """
         self._core.check()
-        return self._core.request(event, Deadline(timeout))
+        return self._core.request(body_of(self._core.api.registry, event, extra_body), Deadline(timeout))
 
     # -- receiving ----------------------------------------------------------------------------------------------
 

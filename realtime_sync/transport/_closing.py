@@ -6,7 +6,7 @@ phase        step         next        what is done then
 OPEN         LOCAL_CLOSE  CLOSING     our close frame goes out behind what is queued
 OPEN         FAULT        CLOSING     a close frame with the fault's code goes out, queued messages do not
 OPEN         PEER_CLOSE   ANSWERED    the peer's code is echoed, queued messages do not go out
-CLOSING      PEER_CLOSE   GONE        both have said it: drop the socket
+CLOSING      PEER_CLOSE   GONE        both have said it: drop the socket (once our close frame is out)
 CLOSING      FAULT        GONE        nothing more can be learnt: drop the socket
 any          END          GONE        end of file, a broken connection, the deadline, an abort
 ===========  ===========  ==========  =================================================================

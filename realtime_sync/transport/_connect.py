@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, final
 
 from realtime_sync.config import ConnectionOptions, Proxy
+from realtime_sync.errors import ConfigurationError
 from realtime_sync.transport._connection import Connection
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._dial import Resolve, dial, look_up
@@ -15,10 +16,10 @@ from realtime_sync.transport._environment import choose_proxy
 from realtime_sync.transport._handshake import upgrade
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._nested import NestedTls
-from realtime_sync.transport._request import Request
+from realtime_sync.transport._request import Request, is_loopback
 from realtime_sync.transport._steps import Report, Steps
 from realtime_sync.transport._stream import Stream
-from realtime_sync.transport._tls import default_context, start_tls
+from realtime_sync.transport._tls import start_tls, tls_context
 from realtime_sync.transport._tunnel import open_tunnel
 
 __all__ = ["connect"]
@@ -55,10 +56,10 @@ def connect(
     options = ConnectionOptions.of(options)
     request = Request.build(url, options, headers)
     route = _Route(request, options, resolve, deadline or Deadline(options.open_timeout), Steps(on_step))
-    sock = route.reach()
     try:
+        route.reach()
         with route.steps.step("upgrade") as step:
-            stream = Stream(sock)
+            stream = Stream(route.sock)
             upgraded = upgrade(stream, request, route.deadline)
             step.detail = f"subprotocol {upgraded.subprotocol}" if upgraded.subprotocol else ""
         return Connection(
@@ -70,13 +71,19 @@ def connect(
             codec=upgraded.codec,
         )
     except BaseException:
-        sock.close()
+        route.close()
         raise
 
 
 @final
 class _Route:
-    """The way to one server: straight, or through a proxy. One thread."""
+    """The way to one server: straight, or through a proxy. One thread.
+
+    Attributes:
+        sock: the connection as far as it has come; `close` closes it.
+    """
+
+    sock: socket.socket | NestedTls
 
     def __init__(
         self, request: Request, options: ConnectionOptions, resolve: Resolve | None, deadline: Deadline, steps: Steps
@@ -87,64 +94,67 @@ class _Route:
         self._options = options
         self._resolve = resolve
         self._proxy = choose_proxy(options.proxy, request)
+        if self._proxy is not None:
+            _check_secrets(self._proxy, request, options)
         # Before anything is dialled: it may find that a file cannot be used.
-        self._context = self._make_context(options.client_cert) if request.is_secure else None
+        self._context = tls_context(options) if request.is_secure else None
         proxy_is_secure = self._proxy is not None and self._proxy.scheme == "https"
-        # Our certificate is for the server, not for the proxy.
-        self._proxy_context = self._make_context(None) if proxy_is_secure else None
+        self._proxy_context = tls_context(options, for_proxy=True) if proxy_is_secure else None
 
-    def reach(self) -> socket.socket | NestedTls:
-        """Return a connection to the server, encrypted if it is to be."""
-        sock = self._through(self._proxy) if self._proxy else self._dial(self._request.hop)
-        try:
-            if self._context is None:
-                return sock
-            with self.steps.step("tls") as step:
-                encrypted = start_tls(sock, self._context, self._request.hop, self.deadline)
-                step.detail = _describe(encrypted)
-        except BaseException:
-            sock.close()
-            raise
-        return encrypted
+    def reach(self) -> None:
+        """Make `sock` a connection to the server, encrypted if it is to be."""
+        if self._proxy is not None:
+            self._through(self._proxy)
+        else:
+            self._dial(self._request.hop)
+        if self._context is not None:
+            self._encrypt("tls", self._context, self._request.hop)
 
-    def _through(self, proxy: Proxy) -> socket.socket:
+    def close(self) -> None:
+        """Close what there is. May be called again."""
+        if hasattr(self, "sock"):
+            self.sock.close()
+
+    def _through(self, proxy: Proxy) -> None:
         hop = Hop(proxy.host, proxy.port, is_proxy=True)
-        sock = self._dial(hop)
-        try:
-            if self._proxy_context is not None:
-                with self.steps.step("proxy tls") as step:
-                    sock = start_tls(sock, self._proxy_context, hop, self.deadline)  # type: ignore[assignment]
-                    step.detail = _describe(sock)
-            with self.steps.step("proxy") as step:
-                open_tunnel(sock, proxy, self._request, self.deadline, self._literal_addresses)
-                step.detail = f"{proxy} connects to {self._request.address}"
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+        self._dial(hop)
+        if self._proxy_context is not None:
+            self._encrypt("proxy tls", self._proxy_context, hop)
+        with self.steps.step("proxy") as step:
+            open_tunnel(Stream(self.sock), proxy, self._request, self.deadline, self._literal_addresses)
+            step.detail = f"{proxy} connects to {self._request.address}"
 
-    def _dial(self, hop: Hop) -> socket.socket:
+    def _dial(self, hop: Hop) -> None:
         with self.steps.step("lookup") as step:
             addresses = look_up(hop, self.deadline, self._resolve)
             step.detail = f"{hop.host}: {', '.join(dict.fromkeys(str(row[4][0]) for row in addresses))}"
         with self.steps.step("tcp") as step:
-            sock = dial(hop, addresses, self.deadline, self._options.sockopt)
+            sock = self.sock = dial(hop, addresses, self.deadline, self._options.sockopt)
             host, port = sock.getpeername()[:2]
             step.detail = Hop(host, port).address
-        return sock
+
+    def _encrypt(self, name: str, context: ssl.SSLContext, hop: Hop) -> None:
+        with self.steps.step(name) as step:
+            encrypted = self.sock = start_tls(self.sock, context, hop, self.deadline)
+            step.detail = _describe(encrypted)
 
     def _literal_addresses(self) -> list[str]:
         return [str(row[4][0]) for row in look_up(self._request.hop, self.deadline, self._resolve)]
 
-    def _make_context(self, client_cert: tuple[str, ...] | None) -> ssl.SSLContext:
-        return self._options.ssl_context or default_context(self._options.ca_file, client_cert)
+
+def _check_secrets(proxy: Proxy, request: Request, options: ConnectionOptions) -> None:
+    """Refuse what `Request` allows: credentials in the clear to this machine, if they would pass another one."""
+    if request.secrets and not request.is_secure and not options.allow_insecure and not is_loopback(proxy.host):
+        msg = (
+            f"refusing to send credentials unencrypted through the proxy {proxy.address}: use wss://, or no proxy for "
+            f"{request.host} (proxy=None, or NO_PROXY in the environment)"
+        )
+        raise ConfigurationError(msg)
 
 
-def _describe(encrypted: ssl.SSLSocket | NestedTls | socket.socket) -> str:
+def _describe(encrypted: ssl.SSLSocket | NestedTls) -> str:
     """Say what was agreed on, and whose certificate it is until when."""
     tls = encrypted.inner if isinstance(encrypted, NestedTls) else encrypted
-    if not isinstance(tls, ssl.SSLSocket | ssl.SSLObject):
-        return ""
     certificate: Any = tls.getpeercert() or {}
     names = [value for kind, value in certificate.get("subjectAltName", ())]
     issuer = dict(pair for group in certificate.get("issuer", ()) for pair in group)

@@ -91,6 +91,7 @@ class FrameParser:
         "_start",
         "_utf8_tail",
         "_view",
+        "_waited",
         "controls",
         "fault",
     )
@@ -110,6 +111,7 @@ class FrameParser:
         self._utf8_tail = b""  # an incomplete character at its end
         self._remaining = 0  # bytes to come of a frame that is collected aside
         self._final = True  # whether that frame is the last of its message
+        self._waited = False  # whether the last read ended inside a frame that is waited for
         self._done = False
         self.controls: list[Control] = []
         self.fault: RemoteProtocolError | None = None
@@ -153,7 +155,7 @@ class FrameParser:
             except Exception as error:
                 if self._codec is None:
                     raise
-                self.fault = RemoteProtocolError(f"an extension failed: {error!r}", code=1011)
+                self.fault = RemoteProtocolError(f"an extension failed ({type(error).__name__})", code=1011)
                 self.fault.__cause__ = error
                 self._done = True
         if self._done:
@@ -179,6 +181,7 @@ class FrameParser:
 
     def _parse(self, messages: list[str | bytes], at: int, end: int) -> int:
         """Parse the buffer from `at` to `end`, add what is complete to `messages`, return where it stopped."""
+        begin, waited, self._waited = at, self._waited, False
         while not self._done:
             if self._remaining:
                 at = self._collect(messages, at, end)
@@ -196,8 +199,8 @@ class FrameParser:
                 size = self._long_size(size, self._view[at + 2 : body])
             opcode = self._check_first(first, size)
             stop = body + size
-            if stop > end and (opcode >= Opcode.CLOSE or (stop - at <= len(self._buffer) and self._codec is None)):
-                break  # A codec is shown every frame as soon as its header is there: it knows which ones grow.
+            if stop > end and self._waits_for(opcode, stop - at, again=waited and at == begin):
+                break
             if opcode >= Opcode.CLOSE:
                 self._control(opcode, bytes(self._view[body:stop]))
                 at = stop
@@ -207,6 +210,17 @@ class FrameParser:
                 if not size:
                     self._end_frame(messages)
         return at
+
+    def _waits_for(self, opcode: Opcode, size: int, *, again: bool) -> bool:
+        """Tell whether the rest of a frame is waited for before its payload is looked at.
+
+        Taking it as it comes costs a little more. A codec is shown every frame at once, as it knows which ones grow; a
+        frame for which an earlier read was not enough either is looked at for bad UTF-8, to fail early.
+        """
+        if opcode < Opcode.CLOSE and (self._codec is not None or size > len(self._buffer) or again):
+            return False
+        self._waited = True
+        return True
 
     def _whole_texts(self, messages: list[str | bytes], at: int, end: int) -> int:
         """Hand out the unfragmented texts of up to 64 KB that begin at `at` and are complete: nearly all there is."""

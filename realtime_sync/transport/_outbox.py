@@ -125,6 +125,7 @@ class Outbox:
         "_batch",
         "_blocked",
         "_controls",
+        "_gone",
         "_last",
         "_lock",
         "_marks",
@@ -132,13 +133,13 @@ class Outbox:
         "_sealed",
         "_written",
         "backlog",
-        "offered",
     )
 
     def __init__(self, marks: tuple[int, int] | None) -> None:
         self._lock = threading.Lock()
         self._marks = marks
         self._messages: list[bytes | Unframed] = []  # Unframed only where `take` is given something to frame them
+        self._gone = 0  # messages that have left the queue
         self._controls: list[bytes] = []
         self._batch: Batch | None = None
         self._blocked = False
@@ -147,8 +148,6 @@ class Outbox:
         self._written = 0
         self.backlog = 0
         """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
-        self.offered = 0
-        """Messages that were queued: the number that the next one will have, from 0."""
 
     def offer(self, frame: bytes | Unframed) -> bool:
         """Queue a message; False: too much waits, or a close frame was queued."""
@@ -157,11 +156,15 @@ class Outbox:
             if self._blocked or self._sealed:
                 return False
             self.backlog += size
-            self.offered += 1
             if self._marks is not None and self.backlog >= self._marks[0]:
                 self._blocked = True
             self._messages.append(frame)
         return True
+
+    def accepted(self) -> int:
+        """Return how many messages were ever queued: exact, whenever an `offer` was interrupted."""
+        with self._lock:
+            return self._gone + len(self._messages)
 
     def admits(self) -> bool:
         """Tell whether little enough waits for a message to be queued now."""
@@ -192,24 +195,29 @@ class Outbox:
                 return
             kept = self._batch.messages if self._batch is not None else 0
             size = len(close_frame)
+            discarded = len(self._messages) - kept if discard else 0
             if discard:
                 size -= sum(map(len, self._messages[kept:]))
                 del self._messages[kept:]
             self._sealed = True
+            self._gone += discarded - 1  # The close frame is no message.
             self.backlog += size
             self._messages.append(close_frame)
 
     def clear(self) -> None:
         """Drop everything: nothing can be written any more. A write that is under way may yet tell how far it came."""
         with self._lock:
-            batch = self._batch
-            if batch is not None:
-                sizes = [len(message) for message in self._messages[: batch.messages]]
-                if self._sealed and len(sizes) == len(self._messages):
-                    del sizes[-1:]  # The close frame.
-                self._last = _Rest(batch, sum(map(len, self._controls[: batch.controls])), sizes)
+            gone = self._gone + len(self._messages)
+            last = self._rest_locked(self._batch) if self._batch is not None else self._last
             self._sealed = True
             self._messages, self._controls, self._batch, self.backlog = [], [], None, 0
+            self._gone, self._last = gone, last
+
+    def _rest_locked(self, batch: Batch) -> _Rest:
+        sizes = [len(message) for message in self._messages[: batch.messages]]
+        if self._sealed and len(sizes) == len(self._messages):
+            del sizes[-1:]  # The close frame.
+        return _Rest(batch, sum(map(len, self._controls[: batch.controls])), sizes)
 
     @property
     def written(self) -> int:
@@ -269,6 +277,7 @@ class Outbox:
             self.backlog -= size
             del self._controls[: batch.controls]
             del self._messages[: batch.messages]
+            self._gone += batch.messages
             if self._marks is not None and self.backlog <= self._marks[1]:
                 self._blocked = False
             return not self.backlog or (was_blocked and not self._blocked)

@@ -118,8 +118,8 @@ class Servicer:
         """
         polled = False
         while True:
-            if self.requests or self.aborted:
-                self._begin_close()
+            if self.requests or self.aborted or self._parser.fault is not None:
+                self._begin_to_end()
             if self.gone and self.ending is not None:
                 raise self.ending.error()
             now = time.monotonic()
@@ -241,7 +241,8 @@ class Servicer:
             self._parser.controls = []
             for control in controls:
                 self._answer(control)
-        if self._parser.fault is not None and self._closing.phase in (Phase.OPEN, Phase.CLOSING):
+        # A fault behind messages waits until they are handed out and somebody asks for more: see `run`.
+        if self._parser.fault is not None and not (messages and self._closing.phase is Phase.OPEN):
             self._on_fault()
         if controls:
             self._writer.pump()
@@ -252,20 +253,22 @@ class Servicer:
         elif control.opcode is Opcode.CLOSE:
             if self._closing.phase is Phase.OPEN:
                 self._end_with(Ending(control.code, control.reason, "remote"), Step.PEER_CLOSE, control.code, "")
-            elif self._closing.phase is Phase.CLOSING:
+            elif self._closing.phase is Phase.CLOSING and not self._writer.outbox.backlog:
                 self._finish(Step.PEER_CLOSE)
+            # Else our own close frame is not out yet: it goes, and the server's end of file or the deadline ends this.
 
     def _on_fault(self) -> None:
+        """Act upon the parser's fault, once. May be called again."""
         fault = self._parser.fault
-        if self._closing.phase is Phase.CLOSING:
-            # After our own fault frame the parser throws all away; this is nonsense in answer to a close.
-            if self.ending is None or self.ending.cause is not fault:
-                self._finish(Step.FAULT)
-        elif fault is not None:
+        if self._closing.phase is Phase.OPEN and fault is not None:
             ending = Ending(fault.code, str(fault), "lost", fault)
             self._end_with(ending, Step.FAULT, fault.code, str(fault)[:_MAX_REASON])
+        elif self._closing.phase is Phase.CLOSING and self.ending is not None and self.ending.cause is not fault:
+            # Nonsense in answer to our close: no close frame will be found behind it.
+            self._finish(Step.FAULT)
 
-    def _begin_close(self) -> None:
+    def _begin_to_end(self) -> None:
+        """Act upon what ends the connection, as far as that has not been done."""
         if self.aborted and not self.gone:
             self.ending = self.ending or self._asked_for()
             self._finish(Step.END)
@@ -277,6 +280,8 @@ class Servicer:
             ending = Ending(request.code, request.reason, "local")
             self._end_with(ending, Step.LOCAL_CLOSE, request.code, request.reason)
             self._close_deadline = request.deadline
+        if self._parser.fault is not None:
+            self._on_fault()
 
     def _end_with(self, ending: Ending, step: Step, code: int, reason: str) -> None:
         """Begin to end: settle the cause, queue the close frame, let waiting senders know."""

@@ -6,15 +6,16 @@ import functools
 import socket
 import ssl
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
+from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError, ConnectError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._nested import NestedTls
 from realtime_sync.transport._poll import READ, WRITE, wait_for
 
-__all__ = ["default_context", "start_tls", "wants_client_certificate"]
+__all__ = ["default_context", "start_tls", "tls_context", "wants_client_certificate"]
 
 _EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 _DATED: Final = "check this machine's clock; if it is right, whoever runs the server has to renew the certificate"
@@ -27,6 +28,17 @@ _ADVICE: Final = {_EXPIRED: _DATED, _NOT_YET: _DATED, _OTHER_NAME: _MISNAMED, _O
 """By the verify codes of OpenSSL's x509_vfy.h."""
 
 
+def tls_context(options: ConnectionOptions, *, for_proxy: bool = False) -> ssl.SSLContext:
+    """Return the TLS context that options ask for: the client certificate is not for a proxy. Any thread.
+
+    Raises:
+        ConfigurationError: as for `default_context`.
+    """
+    if options.ssl_context is not None:
+        return options.ssl_context
+    return default_context(options.ca_file, None if for_proxy else options.client_cert)
+
+
 def default_context(ca_file: str | None, client_cert: tuple[str, ...] | None = None) -> ssl.SSLContext:
     """Return the TLS context for some authorities (None: the system's) and a client certificate.
 
@@ -35,10 +47,10 @@ def default_context(ca_file: str | None, client_cert: tuple[str, ...] | None = N
     Raises:
         ConfigurationError: a file cannot be read, or does not hold what it should.
     """
-    return _context(ca_file, client_cert, tuple(map(_version, (ca_file, *(client_cert or ())[:2]))))
+    return _context(ca_file, client_cert, tuple(map(_stamp, (ca_file, *(client_cert or ())[:2]))))
 
 
-def _version(path: str | None) -> int:
+def _stamp(path: str | None) -> int:
     try:
         return 0 if path is None else Path(path).stat().st_mtime_ns
     except OSError:
@@ -46,7 +58,7 @@ def _version(path: str | None) -> int:
 
 
 @functools.lru_cache(maxsize=16)
-def _context(ca_file: str | None, client_cert: tuple[str, ...] | None, _versions: tuple[int, ...]) -> ssl.SSLContext:
+def _context(ca_file: str | None, client_cert: tuple[str, ...] | None, _stamps: tuple[int, ...]) -> ssl.SSLContext:
     try:
         if ca_file is not None and Path(ca_file).is_dir():
             context = ssl.create_default_context(capath=ca_file)
@@ -67,18 +79,26 @@ def _context(ca_file: str | None, client_cert: tuple[str, ...] | None, _versions
     return context
 
 
-def start_tls(sock: socket.socket, context: ssl.SSLContext, hop: Hop, deadline: Deadline) -> ssl.SSLSocket | NestedTls:
+def start_tls(
+    sock: socket.socket | NestedTls, context: ssl.SSLContext, hop: Hop, deadline: Deadline
+) -> ssl.SSLSocket | NestedTls:
     """Encrypt a connected, non-blocking socket, whose ownership passes to the result.
 
     Raises:
         ConnectTimeout: the deadline passed.
         ConnectError: the handshake failed, or the certificate is not to be trusted.
     """
+    try:
+        hop.host.encode("idna")  # As the ssl module will do, too late to leave the socket in good hands.
+    except UnicodeError as error:
+        msg = f"{hop.host!r} is no name that a certificate can be for: {error}"
+        raise hop.failed(msg, transient=False) from None
     encrypted: ssl.SSLSocket | NestedTls
     if isinstance(sock, ssl.SSLSocket):
         encrypted = NestedTls(sock, context, hop.host)
     else:
-        encrypted = context.wrap_socket(sock, server_hostname=hop.host, do_handshake_on_connect=False)
+        plain = cast("socket.socket", sock)  # There are never three layers.
+        encrypted = context.wrap_socket(plain, server_hostname=hop.host, do_handshake_on_connect=False)
     try:
         _shake_hands(encrypted, hop, deadline)
     except BaseException:

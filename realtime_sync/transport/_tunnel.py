@@ -6,10 +6,8 @@ a limit of size, cannot speak TLS to a proxy, and opens a connection of its own 
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import re
-import socket
 from collections.abc import Callable
 from typing import Final, final
 
@@ -54,7 +52,7 @@ _REFUSALS: Final = {
 }
 
 
-def open_tunnel(sock: socket.socket, proxy: Proxy, request: Request, deadline: Deadline, look_up: LookUp) -> None:
+def open_tunnel(stream: Stream, proxy: Proxy, request: Request, deadline: Deadline, look_up: LookUp) -> None:
     """Make a connection to a proxy into one to the server.
 
     Raises:
@@ -62,7 +60,7 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, request: Request, deadline: D
         ConnectTimeout: the deadline passed.
         ConnectError: `look_up` found no address.
     """
-    asking = _Asking(sock, proxy, request, deadline)
+    asking = _Asking(stream, proxy, request, deadline)
     try:
         if proxy.is_socks:
             asking.by_socks(look_up)
@@ -79,12 +77,12 @@ def open_tunnel(sock: socket.socket, proxy: Proxy, request: Request, deadline: D
 class _Asking:
     """One conversation with a proxy. One thread."""
 
-    def __init__(self, sock: socket.socket, proxy: Proxy, request: Request, deadline: Deadline) -> None:
+    def __init__(self, stream: Stream, proxy: Proxy, request: Request, deadline: Deadline) -> None:
         self.hop = Hop(proxy.host, proxy.port, is_proxy=True)
         self._proxy = proxy
         self._request = request
         self._deadline = deadline
-        self._exchange = Exchange(Stream(sock), self.hop, "the request to the proxy")
+        self._exchange = Exchange(stream, self.hop, "the request to the proxy")
 
     # HTTP
 
@@ -93,7 +91,9 @@ class _Asking:
         target = self._request.address
         # Of the caller's headers nothing but the User-Agent: the proxy has no business with the others.
         agents = [f"{name}: {value}" for name, value in self._request.headers if name.lower() == "user-agent"]
-        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *agents, *self._authorization()]
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *agents]
+        if self._proxy.authorization is not None:
+            lines.append(f"Proxy-Authorization: {self._proxy.authorization}")
         self._exchange.send("\r\n".join([*lines, "", ""]).encode("latin-1"), self._deadline)
         head, rest = self._exchange.read_head(self._deadline)
         status = status_of(head)
@@ -104,12 +104,6 @@ class _Asking:
         if rest:
             msg = f"sent data of its own into the connection to {target}"
             raise self._failed(msg)
-
-    def _authorization(self) -> list[str]:
-        if self._proxy.user is None:
-            return []
-        credentials = f"{self._proxy.user}:{self._proxy.password}".encode()
-        return [f"Proxy-Authorization: Basic {base64.b64encode(credentials).decode('ascii')}"]
 
     def _refusal(self, head: bytes, status: int) -> ConnectError:
         advice = _ADVICE.get(status, "")
@@ -160,8 +154,10 @@ class _Asking:
         """Return type and address of the server as SOCKS writes them: its name for socks5h, else an address of it."""
         host = self._request.host
         if self._proxy.scheme == "socks5h" and not is_literal(host):
-            name = host.encode("ascii")
-            return bytes([_NAME, len(name)]) + name
+            if len(host) > _MAX_FIELD:
+                msg = f"speaks SOCKS5, where a name has at most {_MAX_FIELD} bytes"
+                raise self._failed(msg)
+            return bytes([_NAME, len(host)]) + host.encode("ascii")
         literals = [host] if is_literal(host) else look_up()
         found = [ipaddress.ip_address(each.partition("%")[0]) for each in literals]
         # Nobody can tell which family the proxy can reach; the old one is the better guess.

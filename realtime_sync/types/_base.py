@@ -175,7 +175,10 @@ class WireObject:
         return self._values() == other._values() and self._extra == other._extra
 
     def __hash__(self) -> int:
-        return hash((type(self), *(value for value in self._values() if not isinstance(value, Mapping))))
+        # Not of what may hold a list or a map, at any depth: those cannot be hashed.
+        return hash(
+            (type(self), *(each for each in self._values() if isinstance(each, str | float | int | WireObject)))
+        )
 
     def __repr__(self) -> str:
         """Show what is set, without audio and secrets."""

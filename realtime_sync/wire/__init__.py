@@ -2,14 +2,14 @@
 
 - `parse_event` and `event_decoder` make events of messages.
 - `encode_event` and `to_wire` make messages of events.
-- `event_names` lists what a catalogue knows.
+- `event_names` and `field_names` list what a catalogue knows.
 
 Importing this package loads no catalogue.
 """
 
 from __future__ import annotations
 
-from realtime_sync.wire._decode import event_decoder, event_names, parse_event
+from realtime_sync.wire._decode import event_decoder, event_names, field_names, parse_event
 from realtime_sync.wire._encode import encode_event, to_wire
 
-__all__ = ["encode_event", "event_decoder", "event_names", "parse_event", "to_wire"]
+__all__ = ["encode_event", "event_decoder", "event_names", "field_names", "parse_event", "to_wire"]

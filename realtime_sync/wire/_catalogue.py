@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from attrs import define, field
 
-from realtime_sync.types._base import Event, KnownEvent, UnknownEvent
+from realtime_sync.types._base import Event, KnownEvent, UnknownEvent, layout_of
 from realtime_sync.wire._converter import structure_function
 from realtime_sync.wire._structure import build_flat
 
@@ -59,12 +59,14 @@ def _not_flat(_: _Raw) -> None:
 
 @define(eq=False)
 class Catalogue:
-    """The server events of one API."""
+    """The events of one API."""
 
     classes: Mapping[str, type[KnownEvent]]
     """By name; beta-era names lead to the classes of their present ones."""
     variants: Mapping[str, tuple[type[KnownEvent], ...]]
     """All classes of a name that has several, the first of which is in `classes`."""
+    client_fields: Mapping[str, frozenset[str]]
+    """The names of the fields of each client event, by its name; those of all classes of that name."""
     flat: dict[str, Callable[[_Raw], Event | None]] = field(init=False)
     """Makes an event of a JSON object with the keys that are usual, and scalars only; else None. The fast way."""
     structure: dict[str, Callable[[_Raw, Any], Event]] = field(init=False)
@@ -114,11 +116,16 @@ class Catalogue:
 
     @classmethod
     def of(cls, module: ModuleType) -> Catalogue:
-        """Read a module's ``ServerEvent`` union and its ``BETA_NAMES``."""
+        """Read a module's ``ServerEvent`` and ``ClientEvent`` unions and its ``BETA_NAMES``."""
         by_type: dict[str, tuple[type[KnownEvent], ...]] = {}
         for each in get_args(module.ServerEvent):
             if issubclass(each, KnownEvent):
                 by_type[each.type] = (*by_type.get(each.type, ()), each)
         classes = {name: found[0] for name, found in by_type.items()}
         old_names = {old: classes[new] for old, new in module.BETA_NAMES.items()}
-        return cls(classes | old_names, {name: found for name, found in by_type.items() if len(found) > 1})
+        client_fields: dict[str, frozenset[str]] = {}
+        for each in get_args(module.ClientEvent):
+            layout = layout_of(each)
+            client_fields[each.type] = client_fields.get(each.type, frozenset()).union(layout.fields, layout.tags)
+        variants = {name: found for name, found in by_type.items() if len(found) > 1}
+        return cls(classes | old_names, variants, client_fields)

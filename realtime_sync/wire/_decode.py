@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from realtime_sync.types.realtime import ServerEvent
     from realtime_sync.wire._catalogue import Catalogue
 
-__all__ = ["event_decoder", "event_names", "parse_event"]
+__all__ = ["event_decoder", "event_names", "field_names", "parse_event"]
 
 
 def event_names(registry: str) -> frozenset[str]:
     """Return the names of all server events that an API's catalogue knows, beta-era names too."""
     return frozenset(catalogue_of(registry).classes)
+
+
+def field_names(registry: str, name: str) -> frozenset[str] | None:
+    """Return the names of the fields that a client event of this name may have; None for an unknown event."""
+    return catalogue_of(registry).client_fields.get(name)
 
 
 def event_decoder(registry: str) -> Callable[[str | bytes], ServerEvent]:

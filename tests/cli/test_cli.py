@@ -35,6 +35,13 @@ def test_demo_with_the_users_own_words():
     assert all(" ms" in line and " B" in line for line in table[1:])
 
 
+def test_the_demos_own_server_needs_no_proxy(monkeypatch, capsys):
+    """A proxy in the environment is for the network, not for this process."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert cli.main(["demo", "Hello"]) == 0
+    assert "bot>" in capsys.readouterr().out
+
+
 def test_demo_takes_lines_from_standard_input():
     """One turn a line."""
     done = run("demo", input="Hello\n\nCount to 3\n")

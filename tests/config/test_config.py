@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import ssl
 
 import attrs
 import pytest
@@ -51,6 +52,13 @@ def test_marks(given, marks):
         {"subprotocols": "realtime"},
         {"subprotocols": [1]},
         {"sockopt": [(1, 2)]},
+        {"sockopt": 5},
+        {"sockopt": [5]},
+        {"subprotocols": 5},
+        {"max_queue": (None, 5)},
+        {"ssl_context": True},
+        {"user_agent": b"x"},
+        {"allow_insecure": "yes"},
         {"nonsense": 1},
     ],
     ids=str,
@@ -69,6 +77,42 @@ def test_options_of():
     assert ConnectionOptions.of(None) == ConnectionOptions()
     with pytest.raises(errors.ConfigurationError, match="mapping"):
         ConnectionOptions.of([("max_size", None)])
+
+
+def test_mappings_as_other_libraries_take_them():
+    """What is passed to other libraries works here: their names and their ways of leaving something out."""
+    options = ConnectionOptions.of({"compression": None, "max_size": 10485760, "max_queue": 32})
+    assert (options.compression, options.max_size, options.max_queue) == (None, 10485760, (32, 8))
+    assert ConnectionOptions.of({"max_queue": (None, None), "write_limit": (100, None)}).write_limit == (100, 25)
+    assert ConnectionOptions.of({"extensions": None, "subprotocols": None, "additional_headers": None}) == (
+        ConnectionOptions()
+    )
+    context = ssl.create_default_context()
+    options = ConnectionOptions.of({"additional_headers": {"a": "b"}, "user_agent_header": "mine", "ssl": context})
+    assert (options.headers, options.user_agent, options.ssl_context) == ({"a": "b"}, "mine", context)
+    assert ConnectionOptions.of({"extra_headers": {"a": "b"}}).headers == {"a": "b"}
+    with pytest.raises(errors.ConfigurationError, match="headers is given twice"):
+        ConnectionOptions.of({"headers": {}, "additional_headers": {}})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("ping_intervall", "ping_interval"),
+        ("max-size", "max_size"),
+        ("additional_header", "headers"),
+        ("compress", "compression"),
+        (5, None),
+        ("zzz", None),
+    ],
+)
+def test_a_misspelt_option_is_told_with_the_nearest(wrong, meant):
+    """An unknown key raises; the message has what was probably meant, and all there is."""
+    with pytest.raises(errors.ConfigurationError, match=f"unknown connection option {wrong}") as caught:
+        ConnectionOptions.of({wrong: 1})
+    assert ("did you mean" in str(caught.value)) == (meant is not None)
+    assert meant is None or f"did you mean {meant}?" in str(caught.value)
+    assert "close_timeout" in str(caught.value)
 
 
 def test_merging_is_field_by_field_and_knows_what_was_given():
@@ -112,6 +156,7 @@ EXAMPLES = [
     errors.ClosedOK(code=1000, closed_by="local"),
     errors.ClosedError(),
     errors.TurnInterrupted(partial="so far", code=1006),
+    errors.ReconnectFailed("gone", unsent=({"type": "x"},), unconfirmed=("evt_1",), attempts=2, code=1012),
     errors.ReceiveTimeout("x"),
     errors.SendTimeout("x", replay_safe=True),
     errors.RequestTimeout("x", partial="p"),

@@ -112,7 +112,8 @@ def test_what_cannot_work_is_told_with_its_name(wrong):
 
 def test_policies_are_frozen_and_merge_field_by_field():
     """Like connection options."""
-    policy = RetryPolicy.of({"max_delay": 3}).over(RetryPolicy(initial_delay=1, max_delay=9))
+    policy = RetryPolicy.of({"max_delay": 3, "resume": "conversation"}).over(RetryPolicy(initial_delay=1, max_delay=9))
     assert (policy.initial_delay, policy.max_delay, policy.connect_retries) == (1, 3, 2)
+    assert (policy.resume, RetryPolicy().resume) == ("conversation", "session")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         policy.max_delay = 5

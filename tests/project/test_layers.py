@@ -80,6 +80,7 @@ def test_one_module_each_imports_websocket_and_cattrs():
                 users[name.split(".")[0]].add(str(path.relative_to(PACKAGE)))
     assert {part_of(PACKAGE / each) for each in users["websocket"]} == {"transport"}
     assert len(users["websocket"]) == 1
+    assert {part_of(PACKAGE / each) for each in users["requests"]} == {"http"}
     assert users["cattrs"] == {"wire/_converter.py"}
     assert not users["asyncio"]
 

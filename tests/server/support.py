@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import contextlib
 import json
+import math
+import queue
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
 from attrs import define
 from websockets.exceptions import ConnectionClosed
+
+from realtime_sync.audio import PCM16_24K, convert
+from realtime_sync.server import Faults, Handshake, speak_by_tone
+from realtime_sync.server._backend import Backend
+from realtime_sync.server.realtime._session import RealtimeSession
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -55,6 +64,11 @@ class Peer:
         assert answer["type"] == "error", answer
         return answer["error"]
 
+    def error_of(self, event):
+        """The same while a response runs: other events may come first."""
+        self.send(event)
+        return self.until("error")[-1]["error"]
+
     def say(self, text, **response):
         """Send a user message and ask for a response, written unless said otherwise."""
         self.send(user(text), {"type": "response.create", "response": {"output_modalities": ["text"], **response}})
@@ -67,10 +81,103 @@ class Peer:
         return done
 
 
+class Direct:
+    """A session without a network: the test is its connection's thread."""
+
+    is_open = True
+
+    def __init__(self, **options):
+        defaults = {
+            "responder": lambda _: "",
+            "speaker": speak_by_tone,
+            "transcriber": lambda _: "",
+            "speech_pace": 5.0,
+            "faults": Faults(),
+            "time_scale": 0,
+        }
+        self.backend = Backend(**{**defaults, **options})
+        self.sent = []
+        self._posted = queue.SimpleQueue()
+        handshake = Handshake(connection=0, path="/", headers={})
+        self.session = RealtimeSession.start(self, handshake, backend=self.backend, model="m")
+
+    def __enter__(self):
+        self.session.on_open()
+        return self
+
+    def __exit__(self, *_):
+        self.session.on_close()
+
+    # for the session
+
+    def send(self, *events):
+        """Take an event from the session (text, and a fault), or hand events to it (dicts)."""
+        if isinstance(events[0], str):
+            assert events[1] is None
+            self.sent.append(json.loads(events[0]))
+            return
+        for event in events:
+            self.session.on_message(json.dumps(event))
+
+    def post(self, act):
+        self._posted.put(act)
+
+    # for the test
+
+    def work(self):
+        """Do the next thing that a worker posts."""
+        self.session.on_post(self._posted.get(timeout=10))
+
+    def until(self, kind):
+        """Let the workers go on until an event of this type was sent; return all sent since this was last asked."""
+        while not any(event["type"] == kind for event in self.sent):
+            self.work()
+        events, self.sent = self.sent, []
+        return events
+
+
 def user(text, **item):
     """Return the event that creates a user message."""
     content = [{"type": "input_text", "text": text}]
     return {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": content, **item}}
+
+
+def update(audio_input=None, audio_output=None, **session):
+    """Return a session.update; the first two are merged below audio."""
+    audio = {"input": audio_input, "output": audio_output}
+    audio = {direction: fields for direction, fields in audio.items() if fields is not None}
+    session = {**session, **({"audio": audio} if audio else {})}
+    return {"type": "session.update", "session": {"type": "realtime", **session}}
+
+
+def append(audio, chunk=4800):
+    """Return the events that append audio in chunks."""
+    chunks = (audio[start : start + chunk] for start in range(0, len(audio), chunk))
+    return [{"type": "input_audio_buffer.append", "audio": base64.b64encode(each).decode()} for each in chunks]
+
+
+def voice(seconds, audio_format=PCM16_24K):
+    """Return a tone as loud as speech."""
+    sines = (round(8000 * math.sin(2 * math.pi * 200 * n / 24000)) for n in range(120))
+    period = struct.pack("<120h", *sines)
+    pcm = (period * (1 + int(seconds * 200)))[: PCM16_24K.size(seconds)]
+    return convert(pcm, PCM16_24K, audio_format)
+
+
+def audio_of(events):
+    """Return the audio in the events."""
+    return b"".join(decoded(event["delta"]) for event in events if event["type"] == "response.output_audio.delta")
+
+
+def decoded(text):
+    """Return the bytes behind base64 text."""
+    return base64.b64decode(text)
+
+
+def types(events):
+    """Return the types of events, deltas of one kind in a row counted once."""
+    found = [event["type"] for event in events]
+    return [each for n, each in enumerate(found) if not each.endswith("delta") or each not in found[n - 1 : n]]
 
 
 def text_of(response):

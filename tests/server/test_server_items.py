@@ -76,6 +76,7 @@ def test_unknown_previous_item_and_duplicate_id(peer):
         (message("user", {"type": "input_text", "text": 1}), "item.content[0].text"),
         (message("user", {"type": "input_audio", "audio": "%%%"}), "item.content[0].audio"),
         (message("user", {"type": "input_audio", "audio": 1}), "item.content[0].audio"),
+        (message("user", {"type": "input_audio", "audio": "AAAA"}), "item.content[0].audio"),
         (message("user", {"type": "input_image", "image_url": "https://x/y.png"}), "item.content[0].image_url"),
         (message("user", {"type": "input_text", "text": "x"}, {"type": "nope"}), "item.content[1].type"),
         (message("user"), "item.content"),

@@ -5,12 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime_sync.server._backend import Backend
-from realtime_sync.server._faults import Faults
-from realtime_sync.server._journal import Handshake
-from realtime_sync.server._speaker import speak_by_tone
 from realtime_sync.server.realtime._client_events import _client_events
-from realtime_sync.server.realtime._session import RealtimeSession
+from tests.server.support import Direct
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
@@ -42,45 +38,15 @@ EVENT = st.builds(
 )
 
 
-class FakeChannel:
-    """Collects what is sent."""
-
-    is_open = True
-
-    def __init__(self):
-        self.sent = []
-
-    def send(self, text, fault=None):
-        assert fault is None
-        self.sent.append(json.loads(text))
-
-    def post(self, item):
-        """Drop it: these sessions never get to the end of a response."""
-
-
 @given(st.lists(EVENT | JSON.map(json.dumps) | st.text(max_size=10), max_size=8))
 def test_any_message_is_answered_and_nothing_breaks(messages):
     """No message raises; each is answered by an error or does what it is for; ids in the conversation stay unique."""
-    channel = FakeChannel()
-    backend = Backend(
-        responder=lambda _: "",
-        speaker=speak_by_tone,
-        transcriber=lambda _: "",
-        speech_pace=1,
-        faults=Faults(),
-        time_scale=0,
-    )
-    handshake = Handshake(connection=0, path="/", headers={})
-    session = RealtimeSession.start(channel, handshake, backend=backend, model="m")
-    session.on_open()
-    try:
+    with Direct() as direct:
         for message in messages:
-            before = len(channel.sent)
-            session.on_message(message)
+            before = len(direct.sent)
+            direct.session.on_message(message)
             appended = '"input_audio_buffer.append"' in message
-            assert appended or len(channel.sent) > before
-            ids = [item["id"] for item in session._state.conversation.items]
+            assert appended or len(direct.sent) > before
+            ids = [item["id"] for item in direct.session._state.conversation.items]
             assert len(set(ids)) == len(ids)
-        assert len(backend.journal.events()) == len(messages)
-    finally:
-        session.on_close()
+        assert len(direct.backend.journal.events()) == len(messages)

@@ -11,13 +11,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.support.waiting import wait_until
 
-__all__ = ["USER", "http_proxy", "microsocks", "pproxy", "tinyproxy"]
+__all__ = ["LOGIN", "USER", "http_proxy", "microsocks", "pproxy", "tinyproxy"]
 
 USER = ("us er", "p@ss:wörd%/?#")
 """A user name and a password with everything that needs percent-encoding."""
+LOGIN = ":".join(quote(part, safe="") for part in USER)
+"""The same for a URL."""
 
 
 @contextlib.contextmanager

@@ -7,8 +7,11 @@ import codecs
 __all__ = ["judge"]
 
 
-def judge(data: bytes, max_size: int) -> tuple[list[str | bytes], list[tuple[int, bytes]], int | None]:
-    """Return the messages and control frames (opcode, payload) of a stream, and the close code of its fault, if any."""
+def judge(data: bytes, max_size: int) -> tuple[list[str | bytes], list[tuple[int, bytes]], set[int | None]]:
+    """Return the messages and control frames (opcode, payload) of a stream, and the close codes its fault may have.
+
+    None stands for no fault. There is a choice when a text is impossible already and its frame is not complete.
+    """
     messages, controls = [], []
     try:
         for opcode, content in events(data, max_size):
@@ -19,8 +22,8 @@ def judge(data: bytes, max_size: int) -> tuple[list[str | bytes], list[tuple[int
             if opcode == 8:
                 break
     except Fault as fault:
-        return messages, controls, fault.args[0]
-    return messages, controls, None
+        return messages, controls, set(fault.args)
+    return messages, controls, {None}
 
 
 class Fault(Exception):
@@ -54,6 +57,8 @@ def events(data: bytes, max_size: int):
             need(len(message) + size <= max_size, 1009)
         payload = data[2 + extra : 2 + extra + size]
         if len(payload) < size:
+            if opcode == 1 or (opcode == 0 and kind == 1):
+                decode(payload, decoder if opcode == 0 else make_decoder(), False, 1007, None)
             return
         data = data[2 + extra + size :]
         if opcode >= 8:
@@ -61,16 +66,23 @@ def events(data: bytes, max_size: int):
             yield opcode, payload
             continue
         if opcode:
-            kind, message, decoder = opcode, b"", codecs.getincrementaldecoder("utf-8")()
+            kind, message, decoder = opcode, b"", make_decoder()
         message += payload
         if kind == 1:
-            try:
-                decoder.decode(payload, final=bool(fin))
-            except UnicodeDecodeError:
-                raise Fault(1007) from None
+            decode(payload, decoder, bool(fin), 1007)
         if fin:
             yield kind, message.decode() if kind == 1 else message
             kind, message = None, b""
+
+
+make_decoder = codecs.getincrementaldecoder("utf-8")
+
+
+def decode(payload, decoder, final: bool, *codes: int | None) -> None:
+    try:
+        decoder.decode(payload, final)
+    except UnicodeDecodeError:
+        raise Fault(*codes) from None
 
 
 def check_close(opcode: int, payload: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import socket
 import time
 import warnings
 
@@ -268,6 +269,23 @@ def test_both_close_at_once(peer):
     connection.start_close(4001)
     waiting = run_in_thread(ended, connection)
     assert link.read_frame().close_code == 4001
+    assert waiting.result(5).code == 4001
+
+
+def test_server_closes_while_our_close_frame_waits(peer):
+    """A close frame that crosses the server's still goes out, behind what waits before it."""
+    small = [(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)]
+    connection = connect(peer.url, options={"close_timeout": 20, "write_limit": None, "sockopt": small})
+    link = peer.link()
+    connection.send(b"x" * 8_000_000)
+    link.close(4444)
+    connection.start_close(4001)
+    while connection.bytes_received == 0:
+        assert connection.service(0.01) == []
+    waiting = run_in_thread(ended, connection)
+    assert len(link.read_frame().payload) == 8_000_000
+    assert link.read_frame().close_code == 4001
+    link.drop()
     assert waiting.result(5).code == 4001
 
 

@@ -199,7 +199,6 @@ class OddOffer(Xor):
         ({"extensions": "permessage-deflate"}, "sequence"),
         ({"extensions": {"permessage-deflate": {}}}, "sequence"),
         ({"extensions": 5}, "sequence"),
-        ({"extensions": None}, "sequence"),
         ({"extensions": ["permessage-deflate"]}, "instances of .*Extension; got str"),
         ({"extensions": [PerMessageDeflate]}, "got the class PerMessageDeflate"),
         ({"extensions": [PerMessageDeflate(), PerMessageDeflate(level=9)]}, "twice"),
@@ -372,7 +371,7 @@ def test_an_extension_that_fails_on_what_arrives(make_peer, where):
     with connect(peer.url, options={**QUICK, "extensions": [Fails(where, error)]}) as connection:
         link = peer.link()
         link.write(frame(TEXT, b".", rsv=2))
-        with pytest.raises(ClosedError, match="its own fault") as caught:
+        with pytest.raises(ClosedError, match=r"extension failed \(ZeroDivisionError") as caught:
             connection.receive(5)
         assert caught.value.code == 1011
         assert caught.value.__cause__.__cause__ is error

@@ -132,6 +132,15 @@ def test_bad_utf8_fails_before_the_message_is_complete():
     assert parse(half).fault.code == 1007
 
 
+def test_bad_utf8_fails_in_a_small_frame_that_comes_slowly():
+    """In a frame that comes in several reads, too, an impossible byte fails before the last of them."""
+    parser = FrameParser()
+    slow = frame(TEXT, b"abc\xff" + b"x" * 100)
+    for byte in range(7):
+        assert parser.feed(slow[byte : byte + 1]) == []
+    assert parser.fault.code == 1007
+
+
 @st.composite
 def streams(draw):
     """Draw a valid stream: its bytes, its messages and its control frames."""

@@ -51,13 +51,13 @@ def cut(data: bytes, seed: int) -> list[bytes]:
 @example(frame(BINARY, b"x" * 60, fin=False) + frame(CONTINUATION, b"x" * 41), 2)
 def test_two_implementations_agree(data, seed):
     """On any stream, however it is cut, the parser says what a plain reading of RFC 6455 says, in bounded memory."""
-    messages, controls, code = judge(data, MAX_SIZE)
+    messages, controls, codes = judge(data, MAX_SIZE)
     parser, got = FrameParser(MAX_SIZE), []
     for piece in cut(data, seed):
         got += parser.feed(piece)
         assert len(parser._message) <= MAX_SIZE
     assert got == messages
-    assert (parser.fault.code if parser.fault else None) == code
+    assert (parser.fault.code if parser.fault else None) in codes
     assert [control.opcode for control in parser.controls] == [opcode for opcode, _ in controls]
     assert [c.payload for c in parser.controls if c.opcode != Opcode.CLOSE] == [p for o, p in controls if o != CLOSE]
 
@@ -113,6 +113,6 @@ def test_every_beginning():
                 space = parser.space()
                 space[: len(data)] = data
                 got = parser.parse(len(data))
-                messages, _, code = judge(data, MAX_SIZE)
+                messages, _, codes = judge(data, MAX_SIZE)
                 assert got == messages, (before, first, second)
-                assert (parser.fault.code if parser.fault else None) == code, (before, first, second)
+                assert (parser.fault.code if parser.fault else None) in codes, (before, first, second)

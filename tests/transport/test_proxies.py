@@ -13,52 +13,9 @@ from tests.support import proxies
 from tests.support.peer import echo
 from tests.support.waiting import run_in_thread
 
-LOGIN = ":".join(quote(part, safe="") for part in proxies.USER)
+LOGIN = proxies.LOGIN
 BIG = "ü" * 700_000
 """Many TLS records and socket buffers."""
-
-
-@pytest.fixture(scope="module")
-def http(tmp_path_factory):
-    with proxies.http_proxy(tmp_path_factory.mktemp("http"), "--basic-auth", ":".join(proxies.USER)) as port:
-        yield f"http://{LOGIN}@127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-def https(tmp_path_factory, tls):
-    files = ("--cert-file", tls.cert_file, "--key-file", tls.key_file)
-    with proxies.http_proxy(tmp_path_factory.mktemp("https"), *files) as port:
-        yield f"https://localhost:{port}"
-
-
-@pytest.fixture(scope="module")
-def socks_ports():
-    with proxies.pproxy() as ports:
-        yield ports
-
-
-@pytest.fixture(scope="module")
-def socks5(socks_ports):
-    return f"socks5://127.0.0.1:{socks_ports[0]}"
-
-
-@pytest.fixture(scope="module")
-def socks5h(socks_ports):
-    return f"socks5h://user:secret@127.0.0.1:{socks_ports[1]}"
-
-
-@pytest.fixture(scope="module")
-def microsocks():
-    with proxies.microsocks() as port:
-        if port is None:
-            pytest.skip("microsocks is not installed")
-        yield f"socks5h://{LOGIN}@127.0.0.1:{port}"
-
-
-@pytest.fixture(params=["http", "https", "socks5", "socks5h", "microsocks"])
-def proxy(request):
-    """Each kind of proxy in turn."""
-    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=["ws", "wss"])
@@ -88,11 +45,11 @@ def test_through_a_proxy(proxy, echoing, tls):
     assert quote("p@ss") not in str(steps)
 
 
-def test_both_directions_at_once_through_two_layers_of_tls(https, make_peer, tls):
+def test_both_directions_at_once_through_two_layers_of_tls(https_proxy, make_peer, tls):
     """Sender and reader share the two layers, and neither loses nor reorders a byte."""
     peer = make_peer(echo, tls=tls.server_context)
     messages = [f"{number} " + "x" * (number * 37 % 30_000) for number in range(300)]
-    with connect(peer.url, options={"proxy": https, "ca_file": tls.ca_file}) as connection:
+    with connect(peer.url, options={"proxy": https_proxy, "ca_file": tls.ca_file}) as connection:
         halves = [
             run_in_thread(lambda part=part: [connection.send(text) for text in part])
             for part in (messages[::2], messages[1::2])
@@ -104,10 +61,10 @@ def test_both_directions_at_once_through_two_layers_of_tls(https, make_peer, tls
     assert [text for text in received if text in set(messages[::2])] == messages[::2]
 
 
-def test_the_end_is_seen_through_two_layers_of_tls(https, make_peer, tls):
+def test_the_end_is_seen_through_two_layers_of_tls(https_proxy, make_peer, tls):
     """A connection that just ends wakes the receiver, as code 1006."""
     peer = make_peer(tls=tls.server_context)
-    connection = connect(peer.url, options={"proxy": https, "ca_file": tls.ca_file})
+    connection = connect(peer.url, options={"proxy": https_proxy, "ca_file": tls.ca_file})
     peer.link().drop()
     with pytest.raises(ConnectionClosed) as caught:
         connection.receive(20)
@@ -134,10 +91,10 @@ def test_names_are_looked_up_by_the_proxy_or_here(socks_ports, make_peer):
         assert asked == names
 
 
-def test_wrong_credentials(http, microsocks, socks_ports, make_peer):
+def test_wrong_credentials(http_proxy, microsocks_proxy, socks_ports, make_peer):
     """Each program refuses them; the error names the proxy, never the credentials, and is not transient."""
     peer = make_peer()
-    for proxy in (http, microsocks, f"socks5://{LOGIN}@127.0.0.1:{socks_ports[1]}"):
+    for proxy in (http_proxy, microsocks_proxy, f"socks5://{LOGIN}@127.0.0.1:{socks_ports[1]}"):
         address = proxy.rpartition("@")[2]
         for wrong in (proxy.replace(LOGIN, "nobody:wr%40ng"), proxy.replace(f"{LOGIN}@", "")):
             with pytest.raises(ProxyError) as caught:

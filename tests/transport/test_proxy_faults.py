@@ -201,6 +201,59 @@ def test_an_interim_answer_and_a_204_are_fine(make_peer):
     assert peer.link().request.path == "/path"
 
 
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5"])
+def test_credentials_do_not_pass_a_proxy_unencrypted(scheme):
+    """ws:// to this machine is fine, but not by way of another one; nothing is dialled."""
+    options = {"proxy": f"{scheme}://203.0.113.9:3128", "open_timeout": 5}
+    with pytest.raises(errors.ConfigurationError, match="NO_PROXY") as caught:
+        connect("ws://127.0.0.1:1/", headers={"Authorization": SECRET}, options=options)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [".example.test", "a..example.test"])
+def test_names_that_no_certificate_can_be_for(name, make_peer):
+    """A proxy may take any name; TLS does not."""
+    peer = make_peer(through(lambda link: link.stall()))
+    with pytest.raises(errors.ConnectError, match="no name that a certificate can be for") as caught:
+        connect(f"wss://{name}/", options={"proxy": f"http://127.0.0.1:{peer.port}"})
+    assert not caught.value.transient
+
+
+def test_a_name_that_socks_cannot_carry(make_peer):
+    """It has one byte for the length; nothing is sent."""
+    row = Row("name", Link.stall, "at most 255 bytes")
+    peer = make_peer(lambda link: link.stall())
+    fail(f"socks5h://{USER}:{PASSWORD}@127.0.0.1:{peer.port}", row, url=f"ws://{'a.' * 150}test/")
+
+
+def test_a_report_that_raises_ends_the_attempt(make_peer, tls):
+    """At whichever step: the error comes out, and nothing stays open."""
+
+    class Stop(Exception):
+        pass
+
+    peer = make_peer(through(Link.upgrade), tls=tls.server_context)
+    for name in ("lookup", "tcp", "proxy tls", "proxy", "upgrade"):
+
+        def report(step, name=name):
+            if step.name == name:
+                raise Stop
+
+        with pytest.raises(Stop):
+            connect(
+                "ws://example.test/",
+                options={"proxy": f"https://localhost:{peer.port}", "ca_file": tls.ca_file},
+                on_step=report,
+            )
+
+
+@pytest.mark.parametrize("login", ["u:" + "p" * 256, ":p", "%C3%BC" * 200 + ":p"])
+def test_a_log_in_that_socks_cannot_carry(login, make_peer):
+    """RFC 1929 has one byte for each length, and no empty user name; nothing of it is sent."""
+    peer = make_peer(socks(b"\x05\x02"))
+    fail(f"socks5://{login}@127.0.0.1:{peer.port}", Row("log-in", Link.stall, "1 to 255 bytes"))
+
+
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
 def test_nobody_listens_at_the_proxy(scheme):
     """A refused connection to the proxy says that it is the proxy's."""

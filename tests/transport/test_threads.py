@@ -127,7 +127,8 @@ def test_role_is_handed_on():
             finally:
                 if role.holder is token:
                     role.holder = None
-                role.pass_on()
+                for following in role.waiting[:1]:
+                    following.wake()
 
     for worker in [run_in_thread(work) for _ in range(8)]:
         worker.result()
@@ -136,7 +137,7 @@ def test_role_is_handed_on():
     assert role.enter("a", Deadline(0))
     assert role.mine()
     assert not role.enter("b", Deadline(0.01))
-    assert not role._waiting
+    assert not role.waiting
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -197,21 +198,30 @@ def _in_child(connection) -> int:
     return wrong
 
 
-def test_script_that_just_ends():
-    """A script that ends with an open connection, and a name lookup that hangs, ends."""
-    script = textwrap.dedent("""
-        import threading
-        from realtime_sync.errors import ConnectTimeout
+@pytest.mark.parametrize("at_exit", ["nothing", "connection.close", "connection.abort"])
+def test_script_that_just_ends(at_exit):
+    """A script that ends with an open connection and a name lookup that hangs, ends at once and silently."""
+    script = textwrap.dedent(f"""
+        import atexit, contextlib, threading
+        from realtime_sync.errors import ConnectionClosed, ConnectTimeout
         from realtime_sync.transport import connect
         from tests.support.peer import Peer
 
         peer = Peer()
-        connection = connect(peer.url)
-        threading.Thread(target=connection.receive, daemon=True).start()
+        connection = connect(peer.url, options={{"close_timeout": 0.2}})
+        if {at_exit != "nothing"}:
+            atexit.register({at_exit if at_exit != "nothing" else None})
+
+
+        def listen():
+            with contextlib.suppress(ConnectionClosed):
+                connection.receive()
+
+        threading.Thread(target=listen, daemon=True).start()
         try:
-            connect("ws://example.test", options={"open_timeout": 0.1}, resolve=lambda *_: threading.Event().wait())
+            connect("ws://example.test", options={{"open_timeout": 0.1}}, resolve=lambda *_: threading.Event().wait())
         except ConnectTimeout:
             print("ended", flush=True)
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from realtime_sync.config import NOT_GIVEN
 from realtime_sync.errors import DecodeError, LocalProtocolError
-from realtime_sync.types import Event, UndecodableEvent, UnknownEvent, UnknownObject
+from realtime_sync.types import Event, UndecodableEvent, UnknownEvent, UnknownObject, responses
 from realtime_sync.types import realtime as rt
 from realtime_sync.wire import parse_event
 from realtime_sync.wire._converter import structure_function
@@ -111,6 +112,17 @@ def test_events_with_free_form_maps_can_be_hashed() -> None:
     assert hash(rt.ResponseDoneEvent(response=response, extra={"a": []})) == hash(
         rt.ResponseDoneEvent(response=response)
     )
+
+
+def test_events_that_hold_lists_of_maps_can_be_hashed() -> None:
+    """What is deep inside a field of any type does not make an event unhashable either."""
+    item = {"type": "tool_search_call", "arguments": [{"a": []}]}
+    [one, other] = [
+        parse_event(json.dumps({"type": "response.output_item.done", "item": {**item, **more}}), "responses")
+        for more in ({}, {"id": "i"})
+    ]
+    assert type(one.item) is responses.ResponseToolSearchCall
+    assert len({one, attrs.evolve(one), other}) == 2
 
 
 def test_lists_become_tuples() -> None:

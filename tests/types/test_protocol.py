@@ -41,7 +41,17 @@ def wire_names(cls: type[WireObject]) -> set[str]:
 
 
 # What a class has beyond its description: what it inherits.
-ALSO = {"RealtimeBetaResponse": {"audio", "output_modalities"}, "ResponseErrorEvent": {"stream_id"}}
+ALSO = {
+    "RealtimeBetaResponse": {"audio", "output_modalities"},
+    "ResponseErrorEvent": {"stream_id"},
+    # As the request has it, which the official SDK takes the answer for.
+    "RealtimeTranscriptionSessionTurnDetection": {
+        "idle_timeout_ms",
+        "create_response",
+        "interrupt_response",
+        "eagerness",
+    },
+}
 
 
 def found_under(shape: Shape) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 
@@ -91,6 +93,20 @@ def test_without_a_union_the_names_of_the_schemas_decide() -> None:
     ) == ["event   realtime session.dream", "field   translation response.text.delta: pitch"]
 
 
+def test_what_holds_beside_a_union_holds_for_each_of_its_members() -> None:
+    """Properties next to a union, and unions within an ``allOf``, are compared with every member."""
+    tools = {"anyOf": [ref("T"), ref("M")], "properties": {"smell": {}}}
+    both = {"allOf": [{"properties": {"taste": {}}}, {"oneOf": [ref("T"), ref("M")]}]}
+    assert gaps(
+        RealtimeServerEvent=event("session.created", session=ref("S")),
+        S={"properties": {"type": constant("realtime"), "tools": {"items": {"anyOf": [tools, both]}}}},
+        T={"properties": {"type": constant("function"), "colour": {}}},
+        M={"properties": {"type": constant("mcp"), "weight": {}}},
+    ) == [
+        f"field   realtime session.created: session.tools[].{name}" for name in ("colour", "smell", "taste", "weight")
+    ]
+
+
 def test_a_schema_that_contains_itself_ends() -> None:
     """A reference to itself is followed once."""
     assert gaps(
@@ -121,13 +137,47 @@ def test_the_exit_code_tells_what_was_found(tmp_path, capsys, found, code, last)
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 
-def test_yaml_needs_a_library(tmp_path, monkeypatch) -> None:
-    """Without PyYAML, a YAML document is refused with what to do."""
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    path = tmp_path / "openapi.yaml"
-    path.write_text("components: {}", encoding="utf-8")
-    with pytest.raises(SystemExit, match="pyyaml"):
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("openapi.yaml", b"components: {}", "pip install pyyaml"),
+        ("openapi.json", b"{", "Expecting property name"),
+        ("openapi.json", b"\xff", "can't decode"),
+        ("missing/openapi.json", None, "No such file"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_line(tmp_path, capsys, name, content, message) -> None:
+    """A document that is missing, malformed, or YAML without PyYAML ends with code 2 and what to do."""
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with patch.dict(sys.modules, yaml=None), pytest.raises(SystemExit) as end:
         main(["--spec", str(path)])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+class Malformed(Exception):
+    """What the stand-in for PyYAML raises."""
+
+
+def test_yaml_is_read_with_the_library_that_is_there(tmp_path, monkeypatch, capsys) -> None:
+    """With PyYAML the document is compared as JSON is, and its own errors are told in one line."""
+
+    def load(text, loader):
+        assert loader == "safe"
+        if text == "{":
+            raise Malformed("line 1")
+        return json.loads(text)
+
+    monkeypatch.setitem(sys.modules, "yaml", SimpleNamespace(load=load, SafeLoader="safe", YAMLError=Malformed))
+    path = tmp_path / "openapi.yml"
+    path.write_text(json.dumps(document(RealtimeServerEvent=event("error", error={}))), encoding="utf-8")
+    assert main(["--spec", str(path)]) == 0
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["--spec", str(path)])
+    assert "line 1" in capsys.readouterr().err
 
 
 def test_it_runs_as_a_program(tmp_path) -> None:

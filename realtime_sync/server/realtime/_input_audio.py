@@ -10,7 +10,7 @@ from realtime_sync.server._problem import Problem
 __all__ = ["InputAudio"]
 
 MIN_COMMIT_MS = 100
-_MAX_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 
 
 @define(eq=False)
@@ -29,8 +29,8 @@ class InputAudio:
 
     def append(self, audio: bytes) -> None:
         """Add audio, or raise the `Problem` of a full buffer. It may end within a sample; the next goes on there."""
-        if len(self._data) + len(audio) > _MAX_BYTES:
-            msg = f"The input audio buffer is full: it holds {_MAX_BYTES} bytes. Commit or clear it."
+        if len(self._data) + len(audio) > MAX_BYTES:
+            msg = f"The input audio buffer is full: it holds {MAX_BYTES} bytes. Commit or clear it."
             raise Problem(msg, code="input_audio_buffer_full")
         self._data += audio
 

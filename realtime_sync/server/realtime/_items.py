@@ -86,20 +86,26 @@ def checked_item(value: Any, audio_format: AudioFormat) -> dict[str, Any]:
 
     Audio in it comes in `audio_format`, and is kept as a `Recording`.
     """
-    return _completed(_item(value, "item"), audio_format)
+    return _completed(_item(value, "item"), audio_format, "item")
 
 
-def _completed(item: dict[str, Any], audio_format: AudioFormat) -> dict[str, Any]:
+def _completed(item: dict[str, Any], audio_format: AudioFormat, path: str) -> dict[str, Any]:
     if item["type"] == "function_call":
         item.setdefault("call_id", new_id("call"))
     if item["type"] == "message":
-        content = [
-            {**part, "audio": Recording(audio_format, part["audio"])} if "audio" in part else part
-            for part in item["content"]
-        ]
-        item = {**item, "content": content}
+        parts = enumerate(item["content"])
+        item = {**item, "content": [_with_recording(part, audio_format, f"{path}.content[{n}]") for n, part in parts]}
     # Whatever status a client gives, an item that it creates is complete.
     return {**item, "id": item.get("id") or new_id("item"), "object": "realtime.item", "status": "completed"}
+
+
+def _with_recording(part: dict[str, Any], audio_format: AudioFormat, path: str) -> dict[str, Any]:
+    if "audio" not in part:
+        return part
+    if len(part["audio"]) % audio_format.sample_width:
+        msg = f"Invalid '{path}.audio': the audio ends within a sample of {audio_format.sample_width} bytes."
+        raise invalid(msg, f"{path}.audio")
+    return {**part, "audio": Recording(audio_format, part["audio"])}
 
 
 def shown(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,7 +196,7 @@ class Conversation:
         context = []
         for index, item in enumerate(_input(value, "response.input")):
             if item["type"] != "item_reference":
-                context.append(_completed(item, audio_format))
+                context.append(_completed(item, audio_format, f"response.input[{index}]"))
                 continue
             found = self.find(item["id"])
             if found is None:

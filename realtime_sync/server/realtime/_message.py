@@ -59,8 +59,7 @@ class Message:
 
     def truncate(self, audio_end_ms: int) -> None:
         """Keep no more than this in the item, or raise the `Problem` of what has not been made yet."""
-        recording = Recording(self._format or AudioFormat("pcm16"), bytes(self._audio))
-        truncated({"type": "output_audio" if self._format else "output_text", "audio": recording}, audio_end_ms)
+        truncated(self._content(""), audio_end_ms)
         self._cut_ms = audio_end_ms
 
     def _part(self, text: str) -> dict[str, Any]:

@@ -254,22 +254,20 @@ class RealtimeSessionCreateResponse(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction(WireObject):
-    """The noise reduction in force."""
-
-    type: str | None = None
-    """``near_field`` or ``far_field``."""
-    strength: float | None = None
-
-
-@frozen(kw_only=True, eq=False, repr=False)
 class RealtimeTranscriptionSessionTurnDetection(WireObject):
-    """The turn detection of a transcription session, as in force."""
+    """The turn detection of a transcription session, as in force; of either kind."""
 
     type: str | None = None
+    """``server_vad`` or ``semantic_vad``."""
     threshold: float | None = None
     prefix_padding_ms: int | None = None
     silence_duration_ms: int | None = None
+    # What the request has; the description of the answer leaves it out.
+    idle_timeout_ms: int | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    eagerness: str | None = None
+    """``low``, ``medium``, ``high`` or ``auto``."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -278,7 +276,7 @@ class RealtimeTranscriptionSessionCreateResponseAudioInput(WireObject):
 
     format: RealtimeAudioFormats | None = None
     transcription: AudioTranscription | None = None
-    noise_reduction: RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction | None = None
+    noise_reduction: RealtimeSessionCreateResponseAudioInputNoiseReduction | None = None
     turn_detection: RealtimeTranscriptionSessionTurnDetection | None = None
     """None when the client commits by hand."""
 
@@ -301,3 +299,9 @@ class RealtimeTranscriptionSessionCreateResponse(WireObject):
     """When the server will end the session."""
     audio: RealtimeTranscriptionSessionCreateResponseAudio | None = None
     include: tuple[str, ...] | None = field(default=None, converter=as_tuple)
+
+
+# The official SDK has a name for each place where one of these can stand.
+RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction: TypeAlias = (
+    RealtimeSessionCreateResponseAudioInputNoiseReduction
+)
