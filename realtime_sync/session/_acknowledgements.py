@@ -119,6 +119,7 @@ class Acknowledgements:
 
     def register(self, pending: Pending) -> None:
         """Note an event that is being queued. What an interrupt leaves of this, `forget` removes."""
+        pending.sent_at = time.monotonic()  # It may have waited for room, or for a connection.
         if pending.rule.sent_key is None:
             self._append_to_line(pending)
         else:
