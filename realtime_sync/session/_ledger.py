@@ -98,7 +98,8 @@ class Ledger:
 
     def pop_locked(self) -> None:
         """Take the oldest event out."""
-        self._shrink_locked(len(self.held.popleft().outgoing))
+        self.bytes -= len(self.held.popleft().outgoing)
+        self._shrunk_locked()
 
     def keep_locked(self, wanted: Callable[[Held], bool]) -> list[Held]:
         """Take out what is not wanted, in order, and return it. `wanted` is asked in order."""
@@ -106,18 +107,23 @@ class Ledger:
         gone: list[Held] = []
         for each in self.held:
             (kept if wanted(each) else gone).append(each)
-        if gone:
-            size = sum(len(each.outgoing) for each in gone)
-            self.held = deque(kept)
-            self._shrink_locked(size)
+        self._replace_locked(kept, gone)
         return gone
 
     def withdraw_locked(self, event_id: str) -> bool:
         """Forget an event whose sender gave up on it; return whether it was still here."""
-        return bool(self.held and self.keep_locked(lambda each: each.event_id != event_id))
+        gone = [each for each in self.held if each.data["event_id"] == event_id]
+        if gone:
+            self._replace_locked([each for each in self.held if each.data["event_id"] != event_id], gone)
+        return bool(gone)
 
-    def _shrink_locked(self, size: int) -> None:
-        self.bytes -= size
+    def _replace_locked(self, kept: list[Held], gone: list[Held]) -> None:
+        size = self.bytes - sum([len(each.outgoing) for each in gone])
+        held = deque(kept)
+        self.held, self.bytes = held, size
+        self._shrunk_locked()
+
+    def _shrunk_locked(self) -> None:
         if self._full and (self._marks is None or self.bytes <= self._marks[1]):
             self._full = False
             self.wake_locked()
