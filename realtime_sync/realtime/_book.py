@@ -471,8 +471,10 @@ class TurnBook:
     def lost(self, unwritten: AbstractSet[str], make_error: Callable[[], ConnectionClosed]) -> None:
         """Fail every turn of which the server may have seen something; the others are sent on the next connection."""
         for turn in self._all():
+            if turn.started_at is None:
+                continue  # All of it waits for a connection.
             # The audio of a spoken turn belongs to the session that is lost, whether it has left or not.
-            is_spoken = self._by_token.pop(turn.token, None) is not None
+            is_spoken = turn.token in self._by_token
             if turn.phase in (Phase.WAITING, Phase.SENT) and not is_spoken and turn.event_ids <= unwritten:
                 turn.phase, turn.create_event_id, turn.started_at = Phase.WAITING, None, None
                 turn.event_ids.clear()

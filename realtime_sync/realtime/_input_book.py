@@ -99,11 +99,9 @@ class InputBook:
         self.floor.release_locked(turn)
 
     def lost_locked(self) -> None:
-        """Forget what the old session was told; whoever has the floor has failed."""
-        self.speaker = None
+        """Forget what the old session was told. Turns that were under way have let go of it."""
         self._commits.clear()
-        if self.floor.holder is not None:
-            self.floor.release_locked(self.floor.holder)
+        self.newest_item_id = None
 
     def end_locked(self) -> None:
         """Let everybody go: the session is over."""

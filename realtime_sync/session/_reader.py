@@ -85,11 +85,9 @@ class Reader:
             end = ClosedError(f"the reader failed: {error!r}", code=1006, closed_by="lost")
             end.__cause__ = error
             core.connection.abort()
-        while not core.posted.empty():
-            core.posted.get()()
+        self.attend()
         self.finish(end)
-        for dispatcher in (core.callbacks, core.urgent):
-            dispatcher.tend()  # A callback registered just now still hears of the end.
+        self.attend()  # A callback registered just now still hears of the end.
 
     def _serve(self) -> ConnectionClosed:
         """Read until the connection is over; return what ended it."""
@@ -112,14 +110,19 @@ class Reader:
         for start in range(0, len(messages), BATCH):
             self._deliver(messages[start : start + BATCH])
 
-    def _prepare(self) -> bool:
-        """Do what was posted, start threads, decide whether to pause; return that."""
+    def attend(self) -> None:
+        """Do what was posted, and start the threads of callbacks."""
         core = self._core
         while not core.posted.empty():
             core.posted.get()()
-        self._has_unsent = self._send_waiting() if self.unsent or core.holder is not None else False
         core.callbacks.tend()
         core.urgent.tend()
+
+    def _prepare(self) -> bool:
+        """Do what was posted, start threads, decide whether to pause; return that."""
+        core = self._core
+        self.attend()
+        self._has_unsent = self._send_waiting() if self.unsent or core.holder is not None else False
         if (now := time.monotonic()) >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             self._tick(now)

@@ -152,6 +152,7 @@ class Recovery:
         self._lost(end, written)
         error: RealtimeSyncError = end
         while not core.closing:
+            core.reader.attend()
             try:
                 delay = self._next_attempt(error, end)
                 if delay is None:
@@ -159,7 +160,9 @@ class Recovery:
                 self._pause(delay)
                 if self._connect():
                     return None
-            except (ConnectError, ConnectionClosed) as failed:
+            except ConnectError as failed:
+                error = failed
+            except ConnectionClosed as failed:
                 error = failed
                 self._drop(failed)
             except RealtimeSyncError as failed:
@@ -178,15 +181,21 @@ class Recovery:
             good = core.acknowledgements.answers > self._answers or now - self._connected_at >= SETTLED_SECONDS
             if good or not self._attempts:
                 self._attempts, self._since = 0, now
-            core.generation += 1
-            end.server_error, core.last_error = core.last_error, None
             unwritten = self._take_back_locked(written)
             core.events_sent -= len(unwritten)  # They are counted when they are queued again.
-            core.acknowledgements.end(functools.partial(core.error_of, end))
-            if not self._resumption.same_session:
-                core.reader.unsent.clear()  # The library's own events are about what is lost.
-            self._resumption.lost_locked(unwritten, functools.partial(core.error_of, end))
+            self._fail_locked(end, unwritten)
             core.flow.update_locked(mailbox_full=False)
+
+    def _fail_locked(self, end: ConnectionClosed, unwritten: Sequence[Held]) -> None:
+        """Let everybody know who waits for something of a connection that ended so."""
+        core = self._core
+        core.generation += 1
+        end.server_error, core.last_error = core.last_error, None
+        make_error = functools.partial(core.error_of, end)
+        core.acknowledgements.end(make_error)
+        if not self._resumption.same_session:
+            core.reader.unsent.clear()  # The library's own events are about what is lost.
+        self._resumption.lost_locked(unwritten, make_error)
 
     def _take_back_locked(self, written: int) -> list[Held]:
         """Take back what no server can have seen; note what is not answered of the rest."""
@@ -211,7 +220,7 @@ class Recovery:
             return None
         delay = policy.delay(self._attempts + 1, retry_after=getattr(error, "retry_after", None))
         left = self._time_left()
-        if left is not None and delay > left:
+        if left is not None and delay >= left:
             return None
         retrying = Retrying(
             attempt=self._attempts + 1,
@@ -272,8 +281,7 @@ class Recovery:
         until = time.monotonic() + delay
         core = self._core
         while not core.closing:
-            core.callbacks.tend()
-            core.urgent.tend()
+            core.reader.attend()
             try:
                 core.posted.get(timeout=max(0.0, until - time.monotonic()))()
             except queue.Empty:
@@ -331,6 +339,7 @@ class Recovery:
                 if deadline.passed():
                     raise _unanswered([pending for _, pending in waiting])
                 core.reader.take_in(lease.service(deadline.remaining()))
+                core.reader.attend()
         return False
 
     def _offer(self, event: dict[str, Any]) -> Pending | None:
@@ -366,12 +375,12 @@ class Recovery:
             core.mailbox.put_locked((core.number, event, 0))
         core.emit(event)
 
-    def _drop(self, error: RealtimeSyncError) -> None:
+    def _drop(self, end: ConnectionClosed) -> None:
         """Let go of a connection that did not make it to the end of `_connect`."""
         core = self._core
         core.connection.abort()
         with core.lock:
-            core.acknowledgements.end(lambda: error)
+            self._fail_locked(end, ())
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

@@ -7,10 +7,13 @@ import queue
 import socket
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
 
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
+
+if TYPE_CHECKING:
+    from websockets.http11 import Request, Response
 
 SESSION = {"type": "realtime", "object": "realtime.session", "id": "sess_1", "output_modalities": ["text"]}
 
@@ -125,6 +128,7 @@ class ScriptedServer:
     """
 
     def __init__(self, **tls) -> None:
+        self._closed = False
         self.gate = threading.Event()
         self.gate.set()
         self.refusals: deque[tuple[int, dict[str, str]]] = deque()
@@ -159,6 +163,8 @@ class ScriptedServer:
     def _handle(self, connection: ServerConnection) -> None:
         peer = Peer(connection)
         self._peers.append(peer)
+        if self._closed:  # `close` has looked at the list already, or is about to.
+            peer.done.set()
         self._accepted.put(peer)
         peer.done.wait()
 
@@ -168,6 +174,7 @@ class ScriptedServer:
 
     def close(self) -> None:
         """End everything."""
+        self._closed = True
         self.gate.set()
         for peer in self._peers:
             peer.done.set()
