@@ -236,10 +236,10 @@ class ResponsesConnection:
         try:
             answer.begin()
         except Problem as problem:
-            self._abort(lane, problem)
+            self._abort(lane, run, problem)
             return
         if answer.status != "in_progress":
-            self._ended(lane)
+            self._ended(lane, run)
         else:
             self._ask(lane, run)
 
@@ -275,18 +275,15 @@ class ResponsesConnection:
             elif not answer.take(piece):
                 return
         except Problem as problem:
-            self._abort(lane, problem)
+            self._abort(lane, run, problem)
         else:
-            self._ended(lane)
+            self._ended(lane, run)
 
-    def _abort(self, lane: Lane, problem: Problem) -> None:
+    def _abort(self, lane: Lane, run: Run, problem: Problem) -> None:
         """End the lane's response by an error event."""
-        run = lane.run
-        if run is None:
-            return
         run.answer.status = "failed"
         self._emit(error_event(problem), lane)
-        self._ended(lane)
+        self._ended(lane, run)
 
     def _retire(self, run: Run) -> None:
         self._retired = [each for each in self._retired if not each.join(0)]
@@ -294,11 +291,8 @@ class ResponsesConnection:
             run.worker.cancel()
             self._retired.append(run.worker)
 
-    def _ended(self, lane: Lane) -> None:
+    def _ended(self, lane: Lane, run: Run) -> None:
         """Remember the lane's response, which has ended, and go on with the next one."""
-        run = lane.run
-        if run is None:
-            return
         self._retire(run)
         record = run.answer.record
         lane.run = None
@@ -310,14 +304,9 @@ class ResponsesConnection:
             lane.latest = run.displaced
         successor = self._steering.successor(lane, run)
         if successor is not None:
-            try:
-                plan = planned(successor[0], self._previous(lane), self._store.item, successor[1])
-            except Problem:
-                self._steering.give_back(lane, "successor_creation_failed")
-            else:
-                self._begin(lane, plan)
-                return
-        self._go_on()
+            self._begin(lane, planned(successor[0], self._previous(lane), self._store.item, successor[1]))
+        else:
+            self._go_on()
 
 
 def _too_old() -> Problem:
