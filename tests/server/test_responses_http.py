@@ -1,6 +1,9 @@
 """The Responses API over plain HTTP: bodies, streams, stored responses, and what faults do to them."""
 
+import contextlib
+import http.client
 import json
+import socket
 import threading
 import time
 
@@ -9,7 +12,7 @@ import requests
 
 from realtime_sync.server import Fault, Reply
 from realtime_sync.server._problem import Problem
-from tests.server.support import Gates, text_of
+from tests.server.support import Gates, read_to_the_end, text_of
 
 KEYS = {"message", "type", "param", "code"}
 
@@ -431,3 +434,37 @@ def post_status(server, headers):
     """Return the status of a create with these headers."""
     body = {"model": "m", "input": "hi"}
     return requests.post(server.base_url + "/responses", json=body, headers=headers, timeout=10).status_code
+
+
+def test_connections_are_kept(serve):
+    """One connection serves many requests, streams and errors among them, until the client or the server ends it."""
+    server = serve()
+    with contextlib.closing(http.client.HTTPConnection(server.host, server.port, timeout=10)) as client:
+        client.connect()
+        sock = client.sock
+        for body, status in (({"stream": True}, 200), ({}, 200), ({"top_p": 5}, 400), ({}, 200)):
+            client.request("POST", "/v1/responses", json.dumps({"model": "m", "input": "hi", **body}))
+            answer = client.getresponse()
+            assert (answer.status, client.sock is sock) == (status, True)
+            assert answer.read()
+        client.request("GET", "/v1/responses/none", headers={"Connection": "close"})
+        assert client.getresponse().read()
+        assert client.sock is None
+
+
+def test_the_end_of_a_body_that_old_clients_read(serve):
+    """For HTTP/1.0 a stream is not cut into chunks, and ends with the connection."""
+    body = b'{"model": "m", "input": "hi", "stream": true}'
+    server = serve()
+    with socket.create_connection((server.host, server.port), timeout=10) as sock:
+        sock.sendall(b"POST /v1/responses HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        head, _, answer = read_to_the_end(sock).partition(b"\r\n\r\n")
+    assert b"chunked" not in head
+    assert events_of(answer)[-1]["type"] == "response.completed"
+
+
+def test_a_body_in_chunks(serve):
+    """A request may send its body in chunks."""
+    body = iter([b'{"model": "m", ', b'"input": "say hi"}'])
+    answer = requests.post(serve().base_url + "/responses", data=body, timeout=10)
+    assert text_of(answer.json()) == "hi"

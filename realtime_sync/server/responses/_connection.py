@@ -13,7 +13,7 @@ from attrs import define, field
 from realtime_sync.server._backend import Backend
 from realtime_sync.server._channel import Channel
 from realtime_sync.server._generation import Generation
-from realtime_sync.server._incoming import parsed
+from realtime_sync.server._incoming import check_depth, parsed
 from realtime_sync.server._journal import Handshake
 from realtime_sync.server._pieces import EndPiece, Piece
 from realtime_sync.server._problem import Problem, invalid, missing
@@ -135,6 +135,7 @@ class ResponsesConnection:
         self._channel.send(json.dumps(event, ensure_ascii=False, separators=(",", ":")), fault)
 
     def _handle(self, event: dict[str, Any]) -> None:
+        check_depth(event)
         kinds = [kind for kind in self._handlers if self._multi_agent or kind != "response.inject"]
         if "type" not in event:
             raise missing("type")
