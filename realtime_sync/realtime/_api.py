@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,9 @@ class RealtimeApi:
     """The session object of the last session.created or session.updated."""
     session_id: str | None = field(init=False, default=None)
     """Its id; servers leave it out of session.updated."""
+    interrupting: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
+    """Held by one interruption at a time while it decides and sends, so that the server hears of each cut of an item
+    in the order in which they were measured. A wait for it ends with that sending, within `send_timeout`."""
     resumption: RealtimeResumption | None = field(init=False, default=None, repr=False)
     """For sessions that reconnect."""
     untold: bool = field(init=False, default=False)

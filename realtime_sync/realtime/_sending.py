@@ -15,7 +15,7 @@ from realtime_sync.realtime._source import AudioInput
 from realtime_sync.realtime._state import TurnState
 from realtime_sync.session import Core, Deadline
 
-__all__ = ["NothingHeard", "OutOfTime", "TurnSender"]
+__all__ = ["NothingHeard", "OutOfTime", "TurnOver", "TurnSender"]
 
 RETRY_SECONDS = 1.0
 HEARING_SECONDS = 10.0
@@ -29,6 +29,10 @@ CATCH_UP_PIECES = 8
 
 class OutOfTime(Exception):
     """The turn's time is up. Never leaves the library."""
+
+
+class TurnOver(Exception):
+    """The turn ended while it waited for something; its queue says how. Never leaves the library."""
 
 
 class NothingHeard(Exception):
@@ -77,6 +81,7 @@ class TurnSender:
 
         Raises:
             OutOfTime: it did not become free in time.
+            TurnOver: the turn ended meanwhile.
         """
         state = self._state
         try:
@@ -133,6 +138,7 @@ class TurnSender:
         Raises:
             OutOfTime: for nothing more.
             NothingHeard: the server heard no speech.
+            TurnOver: the turn ended meanwhile, as every method here may find.
         """
         state = self._state
         settles = state.input_sent and state.is_answered()
@@ -239,7 +245,8 @@ class TurnSender:
 
         Raises:
             OutOfTime: it did not become free in time.
-            LocalProtocolError: it never would, or the turn was left meanwhile.
+            TurnOver: the turn ended, or was left, meanwhile.
+            LocalProtocolError: it would never become free.
         """
         state, holder = self._state, slot.holder
         if isinstance(holder, TurnState) and holder.fed_by is threading.current_thread() and holder.feeds():
@@ -255,11 +262,10 @@ class TurnSender:
                 raise OutOfTime
         finally:
             self._core.flow.waits.discard(token)
-        if state.abandoned:
+        if state.queue.ended and not self._core.finished:
             with self._core.lock:
                 slot.release_locked(state)
-            msg = "this stream was closed"
-            raise LocalProtocolError(msg)
+            raise TurnOver
 
     def _send_create(self) -> None:
         self._send({**self._create, "event_id": None})

@@ -17,7 +17,7 @@ from realtime_sync.errors import (
 from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
-from realtime_sync.realtime._sending import NothingHeard, OutOfTime, TurnSender
+from realtime_sync.realtime._sending import NothingHeard, OutOfTime, TurnOver, TurnSender
 from realtime_sync.realtime._settings import output_format
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
@@ -53,7 +53,6 @@ class TurnStream(ClosesOnExit):
         self._api = api
         self._state = state
         self._sender = sender
-        self._given_format = audio_format
         self._builder = TurnBuilder(audio_format)
 
     # -- consuming ----------------------------------------------------------------------------------------------
@@ -89,28 +88,37 @@ class TurnStream(ClosesOnExit):
 
     def _next(self) -> Any:
         """Return the next event, doing meanwhile what there is to send."""
-        sender, state = self._sender, self._state
         while True:
-            if sender is not None:
-                sender.catch_up()
             try:
-                event = state.queue.take(self._wait_until())[1]
-            except Empty:
-                if state.transcribing():
-                    self.close()
-                elif sender is None:
-                    raise OutOfTime from None
-                else:
-                    sender.overdue()
-                continue
-            if event is REFUSED and sender is not None:
-                self._builder = TurnBuilder(self._given_format)  # It was of the response that stood in the way.
-                sender.send_again()
-                continue
-            self._builder.add(event)
-            if sender is not None:
-                sender.noticed(event.type)
-            return event
+                event = self._advance()
+            except TurnOver:
+                continue  # The queue says how.
+            if event is not None:
+                return event
+
+    def _advance(self) -> Any:
+        """Send what is due and take the next event; None if there was none, or it was only for us."""
+        sender, state = self._sender, self._state
+        if sender is not None:
+            sender.catch_up()
+        try:
+            event = state.queue.take(self._wait_until())[1]
+        except Empty:
+            if state.transcribing():
+                self.close()
+            elif sender is None:
+                raise OutOfTime from None
+            else:
+                sender.overdue()
+            return None
+        if event is REFUSED and sender is not None:
+            self._builder.drop_unfinished()  # It was of the response that stood in the way.
+            sender.send_again()
+            return None
+        self._builder.add(event)
+        if sender is not None:
+            sender.noticed(event.type)
+        return event
 
     def _wait_until(self) -> Deadline:
         """Return until when to wait for an event."""
@@ -124,6 +132,8 @@ class TurnStream(ClosesOnExit):
                 self._sender.begin()
             except OutOfTime:
                 raise self._timed_out() from None
+            except TurnOver:
+                return  # The queue says how.
 
     def text(self) -> Iterator[str]:
         """Iterate over the pieces of text (and of transcripts, for audio) as they arrive."""

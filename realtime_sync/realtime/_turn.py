@@ -154,6 +154,12 @@ class TurnBuilder:
             self._rounds.append(_Round(None))  # From a server that does without response.created.
             self._rounds[-1].add(event)
 
+    def drop_unfinished(self) -> None:
+        """Forget a response that has begun: it turned out not to be this turn's."""
+        if self._rounds and not self.final:
+            self._rounds.pop()
+            self._id = self._status = None
+
     def _responds(self, response: Any, *, ends: bool) -> None:
         if not self._rounds or not ends:
             if self._rounds and self._status == "cancelled":
