@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 from realtime_sync import Client
-from realtime_sync.errors import ClosedOK, ForkedError
+from realtime_sync.errors import ClosedOK, ForkedError, RequestTimeout
 from tests.support.interrupting import Interrupted
 from tests.support.reconnecting import QUICK, gap, item
 from tests.support.scripted import SESSION
@@ -282,6 +282,9 @@ def test_a_fork_in_a_gap(in_phase, scripted, phase):
     rt.close()
 
 
+# An interrupt that hits a finalizer or a callback of the garbage collector can be raised nowhere.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.raises_anywhere
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timer")
 def test_interrupts_at_any_time_in_a_gap(connect, scripted):
     """A blocked sender, a request and a turn are cut short again and again; then all goes on as if nothing had been."""
@@ -295,16 +298,16 @@ def test_interrupts_at_any_time_in_a_gap(connect, scripted):
         with gap(scripted, rt, peer):
             calls = (
                 lambda: rt.send({"type": "x.cut", "pad": "x" * 500}),
-                lambda: rt.request(item("x"), timeout=5),
-                lambda: rt.ask("x", timeout=5),
+                lambda: rt.request(item("x"), timeout=0.5),
+                lambda: rt.ask("x", timeout=0.5),
             )
             for n in range(120):
                 try:
                     signal.setitimer(signal.ITIMER_REAL, 0.0002 + (n % 40) * 0.00005)
                     calls[n % 3]()
                     signal.setitimer(signal.ITIMER_REAL, 0)
-                except Interrupted:
-                    pass
+                except (Interrupted, RequestTimeout):  # The latter where the interrupt could be raised nowhere.
+                    signal.setitimer(signal.ITIMER_REAL, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
             ledger = rt._core.holder.ledger
             with rt._core.lock:
