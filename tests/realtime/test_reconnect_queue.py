@@ -300,6 +300,7 @@ def test_statistics_go_on(connect, scripted):
     assert after.send_backlog_bytes == 0
 
 
+@pytest.mark.raises_anywhere
 def test_sending_in_a_gap_interrupted_at_every_point(connect, scripted):
     """Whatever a signal handler raises when: the account of what is held stays right, and each event goes out once."""
     rt, peer = connect(retry=QUICK)

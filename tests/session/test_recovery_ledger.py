@@ -110,6 +110,7 @@ def test_without_limit_everything_is_held():
     assert not ledger.wait_locked(Waiter())
 
 
+@pytest.mark.raises_anywhere
 def test_holding_interrupted_at_every_point_keeps_the_account():
     """The event is held or it is not; the bytes say the same."""
     ledger = make(marks=(10_000, 100))
