@@ -130,6 +130,11 @@ class Writer:
                 return None  # A fault of the codec, told as the cause of the end.
             raise
 
+    def written(self) -> int:
+        """Return how many messages may be out, after a write that is under way."""
+        with self._write_lock:
+            return self.outbox.written
+
     def fail(self, error: BaseException) -> None:
         """Give up writing for good; the servicing thread still reads what came, then ends the connection."""
         if self.broken is None:
