@@ -294,6 +294,7 @@ def test_statistics_go_on(connect, scripted):
         assert (during.bytes_sent, during.bytes_received) == (before.bytes_sent, before.bytes_received)
         assert rt.stats.send_backlog_bytes > 100
     scripted.accept().receive()
+    wait_until(lambda: not rt.stats.send_backlog_bytes, what="the booking of what was written")
     after = rt.stats
     assert (after.events_sent, after.events_received) == (2, 1)
     assert after.bytes_sent > before.bytes_sent + 100
