@@ -130,13 +130,17 @@ class Recovery:
         if dialling is not None:
             dialling.cancel()
 
-    def closed(self) -> ClosedOK:
+    def closed(self) -> ConnectionClosed:
         """Return what ends a session that this side closed while it had no connection."""
         code, reason = self._core.close_asked or (1000, "")
+        return self._told(ClosedOK(code=code, reason=reason, closed_by="local"))
+
+    def _told(self, end: ConnectionClosed) -> ConnectionClosed:
+        """Log what a close of this side leaves unsent; return it."""
         waiting = len(self._holder.ledger.held)
         if waiting and not self._core.finished:
             logger.warning("closed while the connection was lost: %d events were not sent", waiting)
-        return ClosedOK(code=code, reason=reason, closed_by="local")
+        return end
 
     # -- the reader -------------------------------------------------------------------------------------------------
 
@@ -165,6 +169,8 @@ class Recovery:
             except ConnectionClosed as failed:
                 error = failed
                 self._drop(failed)
+                if failed.closed_by == "local":  # By a `start_close` that has not come to setting `closing`.
+                    return self._told(failed)
             except RealtimeSyncError as failed:
                 error = failed  # A refused configuration, a broken hook: trying again is no use.
                 break
