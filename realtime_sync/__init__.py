@@ -40,11 +40,13 @@ from realtime_sync.errors import (
     ServerError,
     SlowConsumer,
     StatusError,
+    ToolError,
     TurnInterrupted,
     UnprocessableEntityError,
 )
 from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
 from realtime_sync.session import Subscription
+from realtime_sync.tools import ToolContext, tool
 from realtime_sync.types import UndecodableEvent, UnknownEvent
 
 __all__ = [
@@ -84,6 +86,8 @@ __all__ = [
     "SlowConsumer",
     "StatusError",
     "Subscription",
+    "ToolContext",
+    "ToolError",
     "Turn",
     "TurnInterrupted",
     "TurnStream",
@@ -91,4 +95,5 @@ __all__ = [
     "UnknownEvent",
     "UnprocessableEntityError",
     "__version__",
+    "tool",
 ]
