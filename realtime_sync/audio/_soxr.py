@@ -1,4 +1,4 @@
-"""A change of rate by libsoxr, where the extra ``audio`` is installed: some ten times faster, and flat to 0.91."""
+"""A change of rate by libsoxr, where the extra ``audio`` is installed: some twenty times faster, and flat to 0.91."""
 
 from __future__ import annotations
 

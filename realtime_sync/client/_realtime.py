@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import Endpoint
 from realtime_sync.client._retrying import retry_policy
-from realtime_sync.config import ConnectionOptions, RetryPolicy
+from realtime_sync.config import ConnectionOptions, RetryChanges, Retrying, RetryPolicy
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of
 from realtime_sync.session import Core, Deadline
@@ -44,6 +44,8 @@ class RealtimeResource:
         max_retries: int | None = None,
         initial_delay: float | None = None,
         max_delay: float | None = None,
+        on_reconnecting: Callable[[Retrying], RetryChanges | None] | None = None,
+        max_queue_size: int | None = None,
     ) -> RealtimeSession:
         """Dial, and return the open session. ``with`` on it only closes.
 
@@ -60,8 +62,10 @@ class RealtimeResource:
             options: how the connection is made and kept, laid over the client's options field by field.
             websocket_connection_options: the official SDK's name for `options`.
             retry: when and how often to dial again, laid over the client's policy field by field.
-            max_retries, initial_delay, max_delay: the official SDK's names for the retries (of connecting and of
-                reconnecting) and delays of `retry`.
+            max_retries, initial_delay, max_delay, on_reconnecting: the official SDK's names for the retries (of
+                connecting and of reconnecting), the delays and the hook of `retry`; as there, the hook turns
+                reconnecting on.
+            max_queue_size: the official SDK's name for the `write_limit` of `options`, in bytes.
 
         Raises:
             ConfigurationError: something given cannot work, or a key is needed and missing; nothing was sent.
@@ -73,13 +77,15 @@ class RealtimeResource:
         """
         client = self._client
         client.check_open()
-        merged = _one_of(options, websocket_connection_options).over(client.options)
+        merged = _limited(_one_of(options, websocket_connection_options), max_queue_size).over(client.options)
         policy = retry_policy(
             retry,
             connect_retries=max_retries,
             reconnect_retries=max_retries,
             initial_delay=initial_delay,
             max_delay=max_delay,
+            on_retry=on_reconnecting,
+            reconnect=True if on_reconnecting is not None else None,
         ).over(client.retry)
         config = _session_config(session, modalities, intent)
         callbacks = _checked(handlers or {})
@@ -119,6 +125,15 @@ def _one_of(
         msg = "give options or websocket_connection_options, not both: they mean the same"
         raise ConfigurationError(msg)
     return ConnectionOptions.of(options if options is not None else other)
+
+
+def _limited(options: ConnectionOptions, max_queue_size: int | None) -> ConnectionOptions:
+    if max_queue_size is None:
+        return options
+    if "write_limit" in options.given:
+        msg = "give write_limit or max_queue_size, not both: they mean the same"
+        raise ConfigurationError(msg)
+    return ConnectionOptions.of({"write_limit": max_queue_size}).over(options)
 
 
 def _checked(handlers: Mapping[str, Callable[[Any], object]]) -> Mapping[str, Callable[[Any], object]]:

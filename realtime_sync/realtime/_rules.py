@@ -67,7 +67,7 @@ RULES: Mapping[str, Rule] = {
     "input_audio_buffer.clear": Rule(("input_audio_buffer.cleared",)),
     "output_audio_buffer.clear": Rule(("output_audio_buffer.cleared",)),
     "response.create": Rule((), _event_id),
-    "response.cancel": Rule(("response.done",), _sent_response_id, _received_response_id),
+    "response.cancel": Rule(("response.done",), _sent_response_id, _received_response_id, shared=True),
 }
 
 

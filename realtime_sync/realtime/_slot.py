@@ -90,7 +90,7 @@ class ResponseSlot:
         """Forget an unknown response after a while: whoever was refused may never come back to try again."""
         if self.occupant == UNKNOWN_RESPONSE and now - self._occupied_at > UNKNOWN_SECONDS:
             self.occupant = None
-            self._grant_locked()
+        self._grant_locked()  # Also what an interrupt kept a leaving holder from doing.
 
     def done_locked(self, response_id: str | None) -> None:
         """Note that a response ended."""
@@ -123,6 +123,8 @@ class ResponseSlot:
 
     def _grant_locked(self) -> None:
         if self.holder is None and self.occupant is None and self._claimants:
-            claimant = self._claimants.popleft()
+            # Awake before it leaves the line, or an interrupt in between would leave it asleep with the slot.
+            claimant = self._claimants[0]
             self.holder = claimant.owner
             claimant.waiter.wake()
+            self._claimants.remove(claimant)

@@ -191,18 +191,10 @@ class TurnStream(ClosesOnExit):
             self._api.book.abandon(self._state)
 
     def __del__(self) -> None:
-        """Leave on the reader: a finalizer may run on a thread that holds the session's lock."""
+        """Leave on the reader."""
         state = getattr(self, "_state", None)
-        if state is not None and state.phase is not Phase.OVER and not self._core.forked:
-            self._core.post(_leaver(self._core, self._api, state))
-
-
-def _leaver(core: Core, api: RealtimeApi, state: TurnState) -> Any:
-    def leave() -> None:
-        with core.lock:
-            api.book.abandon(state)
-
-    return leave
+        if state is not None and state.phase is not Phase.OVER:
+            self._core.post_locked(self._api.book.abandon, state)
 
 
 def start_turn(core: Core, api: RealtimeApi, content: TurnInput, timeout: float | None) -> TurnStream:
@@ -252,9 +244,10 @@ class Turns:
         self._core = core
         self._api = api
         self._timeout = timeout
+        self._queue: EventQueue = core.new_queue()
+        self._listener = _listener(self._queue)
         with core.lock:
-            self._queue: EventQueue = api.new_queue_locked()
-            self._listener = _listener(self._queue)
+            core.open_queue_locked(self._queue)
             api.book.listeners.append(self._listener)
 
     def __iter__(self) -> Iterator[TurnStream]:
@@ -284,20 +277,13 @@ class Turns:
         if self._core.forked:
             return
         with self._core.lock:
-            _stop_listening(self._core, self._api, self._listener, self._queue)
+            _stop_locked(self._core, self._api, self._listener, self._queue)
 
     def __del__(self) -> None:
-        """Stop on the reader: a finalizer may run on a thread that holds the session's lock."""
-        queue = getattr(self, "_queue", None)
-        if queue is None or queue.ended or self._core.forked:
-            return
-        core, api, listener = self._core, self._api, self._listener
-
-        def stop() -> None:
-            with core.lock:
-                _stop_listening(core, api, listener, queue)
-
-        core.post(stop)
+        """Stop on the reader."""
+        listener = getattr(self, "_listener", None)
+        if listener is not None and not self._queue.ended:
+            self._core.post_locked(_stop_locked, self._core, self._api, listener, self._queue)
 
 
 def _listener(queue: EventQueue) -> Any:
@@ -307,7 +293,7 @@ def _listener(queue: EventQueue) -> Any:
     return listen
 
 
-def _stop_listening(core: Core, api: RealtimeApi, listener: Any, queue: EventQueue) -> None:
+def _stop_locked(core: Core, api: RealtimeApi, listener: Any, queue: EventQueue) -> None:
     if listener in api.book.listeners:
         api.book.listeners.remove(listener)
     for _, state, _ in queue.entries:

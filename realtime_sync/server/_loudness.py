@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import array
 import math
 import operator
-import sys
+import struct
 
 __all__ = ["FRAME_MS", "decibels", "loudness"]
 
@@ -19,10 +18,7 @@ _QUIETEST = -100.0
 def loudness(pcm: bytes, rate: int) -> list[float]:
     """Return the root mean square (0 to 32768) of each whole frame of little-endian PCM16; a part frame is left out."""
     size = rate * FRAME_MS // 1000
-    samples = array.array("h", pcm[: len(pcm) // (2 * size) * 2 * size])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    frames = (samples[start : start + size] for start in range(0, len(samples), size))
+    frames = struct.iter_unpack(f"<{size}h", pcm[: len(pcm) // (2 * size) * 2 * size])
     return [math.sqrt(sum(map(operator.mul, frame, frame)) / size) for frame in frames]
 
 

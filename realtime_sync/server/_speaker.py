@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import array
 import functools
 import logging
 import math
 import shutil
+import struct
 import subprocess
-import sys
 from collections.abc import Callable
 
 from attrs import field, frozen
@@ -49,12 +48,11 @@ def speak_by_tone(text: str, voice: str, speed: float) -> Recording:
     """Return a tone for each word, as long as the word; every voice has its own pitch."""
     pitch = 150 + sum(voice.encode()) % 101
     period = round(PCM16_24K.rate / pitch)
-    wave = array.array("h", (round(_LOUDNESS * math.sin(2 * math.pi * n / period)) for n in range(period)))
-    if sys.byteorder == "big":
-        wave.byteswap()
+    samples = (round(_LOUDNESS * math.sin(2 * math.pi * n / period)) for n in range(period))
+    wave = struct.pack(f"<{period}h", *samples)
     gap = PCM16_24K.silence(_GAP_SECONDS / speed)
     periods_a_letter = _LETTER_SECONDS * pitch / speed
-    words = (wave.tobytes() * max(1, round(periods_a_letter * len(word))) for word in text.split())
+    words = (wave * max(1, round(periods_a_letter * len(word))) for word in text.split())
     return Recording(PCM16_24K, b"".join(word + gap for word in words))
 
 

@@ -64,8 +64,6 @@ def _likeness(one: Sequence[float], other: Sequence[float]) -> float:
 
 def _correlation(one: Sequence[float], other: Sequence[float]) -> float:
     pairs = list(zip(one, other, strict=False))
-    if len(pairs) <= 1:
-        return 0.0
     mean_one, mean_other = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
     products = sum((a - mean_one) * (b - mean_other) for a, b in pairs)
     spread = sum((a - mean_one) ** 2 for a, _ in pairs) * sum((b - mean_other) ** 2 for _, b in pairs)

@@ -21,8 +21,7 @@ from realtime_sync.session._recovery import Redial, Resumption
 from realtime_sync.session._session import REQUEST_TIMEOUT, Session
 from realtime_sync.session._stats import Stats
 from realtime_sync.session._subscription import Subscription
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Deadline
+from realtime_sync.transport import Deadline, Waiter
 
 __all__ = [
     "DISCARD",

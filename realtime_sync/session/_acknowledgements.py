@@ -15,7 +15,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from realtime_sync.errors import AcknowledgementUnknown, ServerError
-from realtime_sync.session._waiting import Waiter
+from realtime_sync.transport import Waiter
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["Acknowledgements", "Pending", "Rule", "error_fields", "server_error"]
@@ -35,18 +35,21 @@ class Rule:
             None at all: the API attributes the answer itself, through `Acknowledgements.confirmed`.
         sent_key: reads the matching id from what is sent (a dict); None as a rule: matched by order.
         received_key: reads the same id from the answer.
+        shared: one answer is for every event with its id, as it tells a state and not what became of one event.
     """
 
     answers: tuple[str, ...]
     sent_key: Key | None = None
     received_key: Key | None = None
+    shared: bool = False
 
 
 @define(eq=False)
 class Pending:
-    """A sent event whose answer is awaited, or that merely holds its place in the order.
+    """A sent event whose answer is awaited, or that swallows it: it holds its place in the order, or is a tombstone.
 
-    Locks: the session's lock guards every field. The wait ends by `resolve_locked` or the caller's deadline.
+    Locks: the session's lock guards every field but `waited_for`, which whoever waited clears without it: by a single
+    assignment, which no interrupt can skip. The wait ends by `resolve_locked` or the caller's deadline.
     """
 
     event_id: str
@@ -62,11 +65,15 @@ class Pending:
     waiter: Waiter | None = None
     """None: nobody waits, and the entry merely holds its place."""
 
+    def is_old(self) -> bool:
+        """Return whether an answer is not to be expected any more."""
+        return self.sent_at < time.monotonic() - TOMBSTONE_SECONDS
+
     def resolve_locked(self, *, answer: Any = None, error: BaseException | None = None) -> None:
         """Give the answer or the error to the thread that waits, if any. Only the first one counts."""
         if not self.done:
-            self.done = True
             self.answer, self.error = answer, error
+            self.done = True  # Last: whoever gives up waiting looks at this first, without the lock.
             if self.waiter is not None:
                 self.waiter.wake()
 
@@ -99,15 +106,8 @@ class Acknowledgements:
             for answer in rule.answers:
                 self._answer_types.setdefault(answer, []).append(rule)
 
-    def register(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
-        """Note an event that is being queued. Events matched by id are noted if somebody waits, or with `notes_all`."""
-        pending = self.make(data, waited_for=waited_for)
-        if pending is not None:
-            self.place(pending)
-        return pending
-
-    def make(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
-        """Make the entry for an event that is not being queued yet; None: it needs none."""
+    def pending(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
+        """Make the entry of an event, for `register`; matched by id, it has one if somebody waits, or `notes_all`."""
         rule = self._rules.get(data["type"])
         if rule is None or (rule.sent_key is not None and not (waited_for or self.notes_all)):
             return None
@@ -117,16 +117,13 @@ class Acknowledgements:
             pending.waiter = Waiter()
         return pending
 
-    def place(self, pending: Pending) -> None:
-        """Give an entry its place in the order: its event is being queued."""
+    def register(self, pending: Pending) -> None:
+        """Note an event that is being queued. What an interrupt leaves of this, `forget` removes."""
         if pending.rule.sent_key is None:
             self._append_to_line(pending)
-        elif not pending.waited_for and len(self._by_event_id) >= MAX_PENDING:
-            self.forget(next(iter(self._by_event_id.values())))
+        else:
+            self._bury()
         self._by_event_id[pending.event_id] = pending
-
-    def has_rule(self, event_type: str) -> bool:
-        return event_type in self._rules
 
     @property
     def answer_types(self) -> frozenset[str]:
@@ -173,15 +170,6 @@ class Acknowledgements:
             if pending.suspect is None:
                 pending.suspect = error_event
 
-    def withdraw(self, event_id: str) -> None:
-        """Stop waiting for an answer that has not come. In a line, a tombstone stays that swallows it if it does."""
-        pending = self._by_event_id.get(event_id)
-        if pending is None or pending.done:
-            return
-        pending.waited_for = False
-        if pending.rule.sent_key is not None:
-            self.forget(pending)
-
     def forget(self, pending: Pending) -> None:
         """Remove an entry: it is answered, or never reached the wire."""
         self._by_event_id.pop(pending.event_id, None)
@@ -189,13 +177,6 @@ class Acknowledgements:
         if line is not None and pending.rule.sent_key is None and pending in line.entries:
             line.entries.remove(pending)
             line.in_doubt = line.in_doubt and bool(line.entries)
-
-    def doubt(self, pending: Pending) -> None:
-        """Note that an entry may never have reached the wire: its line can no longer be trusted."""
-        pending.waited_for = False
-        line = self._lines.get(pending.rule.answers)
-        if pending.rule.sent_key is None and line is not None:
-            line.in_doubt = True
 
     def end(self, make_error: Callable[[], BaseException]) -> None:
         """Fail everybody who waits: the connection is over."""
@@ -207,13 +188,18 @@ class Acknowledgements:
 
     def _append_to_line(self, pending: Pending) -> None:
         line = self._lines.setdefault(pending.rule.answers, _Line())
-        old = time.monotonic() - TOMBSTONE_SECONDS
-        while line.entries and not line.entries[0].waited_for and line.entries[0].sent_at < old:
+        while line.entries and not line.entries[0].waited_for and line.entries[0].is_old():
             self.forget(line.entries[0])
         if len(line.entries) >= MAX_PENDING:
             self.forget(line.entries[0])
             line.in_doubt = True
         line.entries.append(pending)
+
+    def _bury(self) -> None:
+        """Forget tombstones outside the lines whose answer will not come any more, or that are too many."""
+        late = [each for each in self._by_event_id.values() if each.rule.sent_key is not None and not each.waited_for]
+        while late and (late[0].is_old() or len(late) > MAX_PENDING):
+            self.forget(late.pop(0))
 
     def _answer_line(self, rule: Rule, event: Any) -> None:
         line = self._lines.get(rule.answers)
@@ -233,10 +219,13 @@ class Acknowledgements:
 
     def _answer_by_key(self, rule: Rule, key: str | None, event: Any) -> None:
         for pending in list(self._by_event_id.values()):
-            if pending.rule is rule and (pending.key is None or pending.key == key):
-                self.answers += 1
-                self.forget(pending)
-                pending.resolve_locked(answer=event)
+            if pending.rule is not rule or pending.key not in (None, key):
+                continue
+            self.answers += 1
+            self.forget(pending)
+            pending.resolve_locked(answer=event)
+            # An error without an id may have answered a tombstone; then this is for the next.
+            if not rule.shared and (pending.waited_for or pending.suspect is None):
                 return
 
 

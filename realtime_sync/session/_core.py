@@ -6,7 +6,6 @@ observers, and puts it on their queues. Callers send through `Core.send` and wai
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import logging
@@ -43,8 +42,7 @@ from realtime_sync.session._reader import Reader
 from realtime_sync.session._recent import Recent
 from realtime_sync.session._recovery import Recovery, Redial, Resumption
 from realtime_sync.session._stats import Stats
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Connection, Deadline, Outgoing
+from realtime_sync.transport import Connection, Deadline, Outgoing, Waiter, park_at_exit
 from realtime_sync.wire import json, to_wire
 
 __all__ = ["Core"]
@@ -105,13 +103,16 @@ class Core:
     recent: Recent = field(init=False, factory=Recent, repr=False)
     number: int = field(init=False, default=0)
     events_sent: int = field(init=False, default=0)
+    _events_before: int = field(init=False, default=0)
+    """Events that were queued on connections before this one."""
     _bytes_before: tuple[int, int] = field(init=False, default=(0, 0))
     """Received and sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
     opened: bool = field(init=False, default=False)
     ended: ConnectionClosed | None = field(init=False, default=None)
     ended_quietly: bool = field(init=False, default=False)
-    end_waiters: list[Waiter] = field(init=False, factory=list, repr=False)
+    end_waiters: set[Waiter] = field(init=False, factory=set, repr=False)
+    """Joined under the lock, left without it: leaving is one call of a built-in, which no interrupt can skip."""
     last_error: Any = field(init=False, default=None, repr=False)
     """The last error event that nobody claimed."""
     # each thread its own
@@ -162,6 +163,7 @@ class Core:
 
     def note_traffic_locked(self) -> None:
         """Keep the counts of a connection that is over."""
+        self._events_before = self.events_sent
         received, sent = self._bytes_before
         self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
 
@@ -285,9 +287,9 @@ class Core:
         *,
         deadline: Deadline | None = None,
         claim: object = None,
-        waited_for: bool = False,
-    ) -> Pending | None:
-        """Queue one completed event and write what the kernel takes.
+        pending: Pending | None = None,
+    ) -> None:
+        """Queue one completed event and write what the kernel takes. `pending`: what waits for its answer, if anything.
 
         Its place in the outgoing order, its registration for an answer and the calling thread's position for
         `wait_for` are taken in one step under the lock.
@@ -298,19 +300,24 @@ class Core:
         """
         self.check()
         outgoing = self.connection.prepare(json.write(data))
+        if pending is None:
+            pending = self.acknowledgements.pending(data, waited_for=False)
         try:
             while True:
                 with self.lock:
                     position = self.number
-                    offered, pending = self._offer_locked(data, outgoing, claim, waited_for=waited_for)
+                    offered = self._offer_locked(data, outgoing, claim, pending)
                 if offered:
                     break
                 self._wait_admission(deadline)
+            self._local.position = position
+            self.connection.pump()
         except ConnectionClosed as error:
+            park_at_exit()
             raise self._explained(error) from error.__cause__
-        self._local.position = position
-        self.connection.pump()
-        return pending
+        except BaseException:
+            self.connection.wake()  # The reader writes what an interrupt left queued.
+            raise
 
     def _explained(self, error: ConnectionClosed) -> ConnectionClosed:
         """Add what the server said before it closed: the connection may know of the close before the reader has routed.
@@ -322,51 +329,50 @@ class Core:
         return self.closed_error()
 
     def _offer_locked(
-        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, *, waited_for: bool
-    ) -> tuple[bool, Pending | None]:
+        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, pending: Pending | None
+    ) -> bool:
         """Register an event and queue it, or hold it for the next connection, as one step; return if there was room."""
         if self.ended is not None:
             raise self.closed_error()
+        held = Held(data, outgoing, claim, pending)
         ledger = self.ledger
-        if ledger is None:
-            return self._queue_locked(data, outgoing, claim, waited_for=waited_for)
-        held = Held(data, outgoing, claim, None)
-        if not ledger.holding:
+        if ledger is None or not ledger.holding:
             try:
-                offered, held.pending = self._queue_locked(data, outgoing, claim, waited_for=waited_for)
+                return self._queue_locked(held)
             except ConnectionClosed as error:
-                if self.closing or error.closed_by == "local" or not ledger.returns(error.code):
+                if ledger is None or self.closing or error.closed_by == "local" or not ledger.returns(error.code):
                     raise
                 ledger.holding = True  # It is over, which the reader has not noticed yet.
-            else:
-                if offered:
-                    ledger.queued_locked(held, self.connection.messages_written)
-                return offered, held.pending
-        held.pending = self.acknowledgements.make(data, waited_for=waited_for)
-        return ledger.hold_locked(held), held.pending
+        return ledger.hold_locked(held)
 
-    def _queue_locked(
-        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, *, waited_for: bool
-    ) -> tuple[bool, Pending | None]:
+    def _queue_locked(self, held: Held) -> bool:
         """Register an event and queue it on the connection, as one step; return whether there was room."""
-        pending = self.acknowledgements.register(data, waited_for=waited_for)
+        queued_before = self.events_sent
         try:
-            if self.connection.offer(outgoing):
+            if held.pending is not None:
+                self.acknowledgements.register(held.pending)
+            if self.connection.offer(held.outgoing):
                 self.events_sent += 1
-                self.api.sent_locked(data, claim)
-                return True, pending
-        except ConnectionClosed:
-            if pending is not None:
-                self.acknowledgements.forget(pending)
-            raise
+                self._note_queued_locked(held)
+                return True
         except BaseException:
-            # An interrupt: whether the event is queued is not known, and so neither is who gets the next answer.
-            if pending is not None:
-                self.acknowledgements.doubt(pending)
+            # An interrupt may have come before or after the queueing. All messages are queued here or in
+            # `Reader._send`, under this lock, so that the count tells.
+            self.events_sent = self._events_before + self.connection.messages_sent
+            if self.events_sent == queued_before:
+                if held.pending is not None:
+                    self.acknowledgements.forget(held.pending)
+            elif self.ledger is not None and not self.ledger.knows_locked(held):
+                self.ledger.queued_locked(held, self.connection.messages_written)
             raise
-        if pending is not None:
-            self.acknowledgements.forget(pending)
-        return False, None
+        if held.pending is not None:
+            self.acknowledgements.forget(held.pending)
+        return False
+
+    def _note_queued_locked(self, held: Held) -> None:
+        if self.ledger is not None:
+            self.ledger.queued_locked(held, self.connection.messages_written)
+        self.api.sent_locked(held.data, held.claim)
 
     def release_held_locked(self) -> bool:
         """Queue what was held on the connection, in order; False: there is no room for all of it yet. Reader thread."""
@@ -374,18 +380,12 @@ class Core:
         if ledger is None or not ledger.holding:
             return True
         while ledger.held:
-            held = ledger.held[0]
             try:
-                if not self.connection.offer(held.outgoing):
+                if not self._queue_locked(ledger.held[0]):
                     return False
             except ConnectionClosed:
                 return True  # Over again, which the reader is about to notice.
             ledger.pop_locked()
-            if held.pending is not None:
-                self.acknowledgements.place(held.pending)
-            self.events_sent += not held.is_old
-            self.api.sent_locked(held.data, held.claim)
-            ledger.queued_locked(held, self.connection.messages_written)
         ledger.holding = False
         ledger.wake_locked()
         return True
@@ -431,38 +431,46 @@ class Core:
                 have been the answer, if there was one.
         """
         data = self.complete(event)
-        if not self.acknowledgements.has_rule(data["type"]):
+        pending = self.acknowledgements.pending(data, waited_for=True)
+        waiter = pending.waiter if pending is not None else None
+        if pending is None or waiter is None:
             msg = f"the server does not acknowledge {data['type']}: use send()"
             raise LocalProtocolError(msg)
-        token = object()
         try:
-            pending = self.send(data, deadline=deadline, claim=claim, waited_for=True)
-            # has_rule and waited_for guarantee both.
-            assert pending is not None  # noqa: S101
-            assert pending.waiter is not None  # noqa: S101
-            self.flow.begin_wait(token)
-            pending.waiter.wait(deadline.remaining())
+            self.send(data, deadline=deadline, claim=claim, pending=pending)
+            self.flow.begin_wait(waiter)
+            waiter.wait(deadline.remaining())
         except SendTimeout as error:
             if not deadline.passed():
                 raise
             msg = f"{data['type']} could not be sent in time: the server takes no data; nothing was sent"
             raise RequestTimeout(msg, replay_safe=True) from error
         finally:
-            try:
-                self.flow.waits.discard(token)
-            finally:
-                with self.lock:
-                    if self.ledger is not None:
-                        self.ledger.withdraw_locked(data["event_id"])
-                    self.acknowledgements.withdraw(data["event_id"])
-        if pending.error is not None:
-            raise pending.error
+            pending.waited_for = False  # From here on it swallows its answer.
+            self.flow.waits.discard(waiter)
         if not pending.done:
+            self._withdraw(pending)
             cause = server_error(pending.suspect) if pending.suspect is not None else None
             hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
             msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known{hint}"
             raise RequestTimeout(msg) from cause
+        if pending.error is not None:
+            raise pending.error
         return pending.answer
+
+    def _withdraw(self, pending: Pending) -> None:
+        """Take a request back that still waits for a connection.
+
+        Raises:
+            RequestTimeout: it could be taken back, so the server will never see it.
+        """
+        if self.ledger is None:
+            return
+        with self.lock:
+            withdrawn = self.ledger.withdraw_locked(pending.event_id)
+        if withdrawn:
+            msg = f"the connection was lost and did not come back in time; {pending.event_id} was not sent"
+            raise RequestTimeout(msg, replay_safe=True)
 
     def submit(self, data: dict[str, Any]) -> None:
         """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""
@@ -472,6 +480,19 @@ class Core:
         """Have the reader do something soon. Takes no lock: finalizers and signal handlers may call it."""
         self.posted.put(action)
         self.connection.wake()
+
+    def post_locked(self, action: Callable[..., object], *arguments: Any) -> None:
+        """Have the reader do something under the lock soon, unless this is a forked child.
+
+        For finalizers, which may run on a thread that holds the lock.
+        """
+
+        def act() -> None:
+            with self.lock:
+                action(*arguments)
+
+        if not self.forked:
+            self.post(act)
 
     # -- looking back -------------------------------------------------------------------------------------------
 
@@ -524,7 +545,7 @@ class Core:
     def dispatch_locked(self, event: Any, registrations: Sequence[Registration], size: int) -> None:
         """Queue an event for the callbacks that it matched."""
         for dispatcher in (self.callbacks, self.urgent):
-            mine = tuple(each for each in registrations if self.dispatcher_of(each) is dispatcher)
+            mine = [each for each in registrations if self.dispatcher_of(each) is dispatcher]
             overflow = dispatcher.put_locked(Call(event, mine, size)) if mine else None
             if overflow is not None:
                 self.posted.put(functools.partial(self._emit_or_log, overflow))
@@ -562,15 +583,14 @@ class Core:
                         break
                     if deadline.passed():
                         return False
-                    self.end_waiters.append(waiter)
+                    self.end_waiters.add(waiter)
                 self.flow.begin_wait(waiter)
                 waiter.wait(deadline.remaining())
             finally:
                 try:
                     self.flow.waits.discard(waiter)
                 finally:
-                    with self.lock, contextlib.suppress(ValueError):
-                        self.end_waiters.remove(waiter)
+                    self.end_waiters.discard(waiter)
         return True
 
     def start_close(self, code: int, reason: str) -> None:

@@ -15,8 +15,7 @@ from realtime_sync.errors import SlowConsumer
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._local_events import CallbackError
 from realtime_sync.session._observers import Registration
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Deadline
+from realtime_sync.transport import Deadline, Waiter
 
 __all__ = ["Call", "Dispatcher"]
 
@@ -30,7 +29,8 @@ class Call:
     """One event on its way to the callbacks that matched when it was routed."""
 
     event: Any
-    registrations: tuple[Registration, ...]
+    registrations: list[Registration]
+    """The callbacks that have not begun. Taken out by the thread that runs them."""
     size: int
 
 
@@ -38,11 +38,11 @@ class Call:
 class Dispatcher:
     """Queue and thread of a session's callbacks (one for the ordinary, one for the urgent ones).
 
-    Threads: the reader puts and ends (`*_locked`) and starts the thread in `start_if_needed`: only the reader may,
+    Threads: the reader puts and ends (`*_locked`) and starts the thread in `tend`: only the reader may,
     because `Thread.start` can be left broken by an interrupt, and no signal handler runs on the reader. The
     thread itself runs `_run`; a caller of `dispatch_events` runs `run_here` and takes its place.
     Locks: `_lock`, the session's, guards every field; leaving (`_holder`, `_guests`, `_waiters`) takes no lock.
-    The wait for work ends by work, by the end, or by a hand-over.
+    The wait for work ends by work, by the end, or by a hand-over: at once, or by `tend` within `TICK_SECONDS`.
     """
 
     name: str
@@ -117,11 +117,16 @@ class Dispatcher:
         self._ended = True
         self._wake_locked()
 
-    def start_if_needed(self) -> None:
-        """Start the thread if callbacks are registered. Reader thread only."""
+    def tend(self) -> None:
+        """Start the thread if callbacks are registered; hand over what a leaving guest did not. Reader thread only.
+
+        A guest wakes the others when it leaves, but an interrupt can skip that.
+        """
         if self.wanted and self.thread is None:
             self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
             self.thread.start()
+        if self._calls and self._waiters and self._holder is None:
+            self._wake()
 
     def run_here(self, deadline: Deadline) -> bool:
         """Run callbacks on the calling thread until the session ends; return False at the deadline."""
@@ -161,12 +166,13 @@ class Dispatcher:
         """Run the oldest call, or wait until there may be one to run."""
         token = Waiter()
         call = None
-        # What can be interrupted is undone by single assignments and calls of built-ins: see `EventQueue._wait`.
+        # What can be interrupted is undone by assignments, and by a call of a built-in last: see `EventQueue._wait`.
         try:
             with self._lock:
                 if self._holder is None and self._calls and (guest or not self._guests):
                     self._holder = token
-                    call = self._calls.popleft()
+                    call = self._calls[0]
+                    del self._calls[0]
                     self._bytes -= call.size
                     if self._flow.paused and len(self._calls) <= self._low_mark:
                         self._flow.resume_if_paused()
@@ -179,20 +185,27 @@ class Dispatcher:
         finally:
             if self._holder is token:
                 self._holder = None
-            self._waiters.pop(token, None)
+            if call is None:
+                self._waiters.pop(token, None)
+            elif call.registrations:
+                # An interrupt came before a callback had begun; somebody else runs it.
+                self._bytes += call.size
+                self._calls.appendleft(call)
         if call is not None and self._waiters:
             self._wake()  # Somebody may have waited for this call to end.
 
     def _run_call(self, call: Call, *, guest: bool) -> None:
-        for registration in call.registrations:
-            if registration.active:
-                self._call(registration, call.event, guest=guest)
+        while call.registrations:
+            self._call(call, call.registrations[0], guest=guest)
 
-    def _call(self, registration: Registration, event: Any, *, guest: bool) -> None:
+    def _call(self, call: Call, registration: Registration, *, guest: bool) -> None:
+        event = call.event
         self.dispatching_thread = threading.get_ident()
         self.running = (time.monotonic(), registration)
         try:
-            registration.handler(event)
+            del call.registrations[0]  # Nothing can interrupt between this and the callback's first step.
+            if registration.active:
+                registration.handler(event)
         except BaseException as error:
             if guest and not isinstance(error, Exception):
                 raise  # Ctrl-C belongs to the thread that asked for the dispatch.
@@ -210,9 +223,6 @@ class Dispatcher:
             self._wake_locked()
 
     def _wake_locked(self) -> None:
-        while self._waiters:
-            try:
-                waiter, _ = self._waiters.popitem(last=False)
-            except KeyError:  # It left by itself just now.
-                return
+        for waiter in tuple(self._waiters):
             waiter.wake()
+            self._waiters.pop(waiter, None)

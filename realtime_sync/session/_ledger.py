@@ -10,8 +10,7 @@ from typing import Any
 from attrs import define, field
 
 from realtime_sync.session._acknowledgements import Pending
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Outgoing
+from realtime_sync.transport import Outgoing, Waiter
 
 __all__ = ["Held", "Ledger"]
 
@@ -51,8 +50,8 @@ class Ledger:
     holding: bool = field(init=False, default=False)
     held: deque[Held] = field(init=False, factory=deque)
     bytes: int = field(init=False, default=0)
-    _in_flight: deque[Held] = field(init=False, factory=deque)
-    """Queued on the connection, not all of it known to be with the kernel."""
+    _in_flight: deque[Held | None] = field(init=False, factory=deque)
+    """Queued on the connection, not all of it known to be with the kernel. None: nothing that outlives a connection."""
     _settled: int = field(init=False, default=0)
     """How many of this connection's messages have left `_in_flight`."""
     _full: bool = field(init=False, default=False)
@@ -60,12 +59,16 @@ class Ledger:
 
     # -- with a connection ------------------------------------------------------------------------------------------
 
-    def queued_locked(self, held: Held, written: int) -> None:
-        """Note an event that the connection took, of whose messages the kernel has `written`."""
+    def queued_locked(self, held: Held | None, written: int) -> None:
+        """Note a message that the connection took, of all whose messages the kernel has `written`."""
         self._in_flight.append(held)
         while self._settled < written and self._in_flight:
             self._in_flight.popleft()
             self._settled += 1
+
+    def knows_locked(self, held: Held) -> bool:
+        """Tell whether an event was noted as the newest that the connection took."""
+        return bool(self._in_flight) and self._in_flight[-1] is held
 
     # -- without ----------------------------------------------------------------------------------------------------
 
@@ -80,7 +83,7 @@ class Ledger:
 
     def lost_locked(self, written: int) -> list[Held]:
         """Take back what a lost connection never wrote, to the front; return it."""
-        unwritten = list(self._in_flight)[max(0, written - self._settled) :]
+        unwritten = [each for each in list(self._in_flight)[max(0, written - self._settled) :] if each is not None]
         for each in unwritten:
             each.is_old = True
             self.bytes += len(each.outgoing)

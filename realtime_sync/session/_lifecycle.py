@@ -8,6 +8,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
+from realtime_sync.transport import Waiter
+
 if TYPE_CHECKING:
     from realtime_sync.session._core import Core
 
@@ -34,6 +36,7 @@ def _after_fork_in_child() -> None:
 def _at_exit() -> None:
     """Close what is still open, all at once and within a second together, without a word."""
     cores = [core for core in list(_live) if not core.finished]
+    Waiter.exiting = bool(cores)
     for core in cores:
         core.start_close(1000, "")
     deadline = time.monotonic() + EXIT_SECONDS

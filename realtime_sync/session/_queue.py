@@ -11,8 +11,7 @@ from attrs import define, field
 
 from realtime_sync.errors import SlowConsumer
 from realtime_sync.session._flow import Flow
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Deadline
+from realtime_sync.transport import Deadline, Waiter
 
 __all__ = ["Empty", "Entry", "EventQueue"]
 
@@ -132,23 +131,22 @@ class EventQueue:
             try:
                 self._waiters.pop(waiter, None)
             finally:
-                self._flow.waits.discard(waiter)
-            if not woken:
-                self._pass_on()
-
-    def _pass_on(self) -> None:
-        """Wake the next waiter: this thread may have been woken for an entry that it will not take."""
-        with self._lock:
-            if self.entries:
-                self.wake_one_locked()
+                try:
+                    self._flow.waits.discard(waiter)
+                finally:
+                    # This thread may have been woken for an entry that it will not take. (No lock: a wake-up too
+                    # many is harmless.)
+                    if not woken and self.entries:
+                        for following in self._waiters:
+                            following.wake()
+                            break
 
     def wake_one_locked(self) -> None:
         """Wake the thread that has waited longest, if any."""
-        try:
-            waiter, _ = self._waiters.popitem(last=False)
-        except KeyError:
-            return
-        waiter.wake()
+        for waiter in self._waiters:
+            waiter.wake()
+            self._waiters.pop(waiter, None)
+            break
 
     def _pop_locked(self) -> Entry:
         entry = self.entries.popleft()

@@ -116,8 +116,8 @@ class Reader:
         while not core.posted.empty():
             core.posted.get()()
         self._has_unsent = self._send_waiting() if self.unsent or core.ledger is not None else False
-        core.callbacks.start_if_needed()
-        core.urgent.start_if_needed()
+        core.callbacks.tend()
+        core.urgent.tend()
         if (now := time.monotonic()) >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             self._tick(now)
@@ -147,9 +147,13 @@ class Reader:
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
-            core.acknowledgements.register(data, waited_for=False)
+            pending = core.acknowledgements.pending(data, waited_for=False)
+            if pending is not None:
+                core.acknowledgements.register(pending)
             core.api.sent_locked(data, None)
             core.events_sent += 1
+            if core.ledger is not None:
+                core.ledger.queued_locked(None, core.connection.messages_written)
         core.connection.pump()
         return True
 
@@ -284,17 +288,17 @@ class Reader:
                     if held.pending is not None:
                         held.pending.resolve_locked(error=core.closed_error())
                 core.ledger.wake_locked()
-            while core.end_waiters:
-                core.end_waiters.pop().wake()
+            for waiter in tuple(core.end_waiters):
+                waiter.wake()
         for dispatcher in (core.callbacks, core.urgent):
-            dispatcher.start_if_needed()  # A callback registered just now still hears of the end.
+            dispatcher.tend()  # A callback registered just now still hears of the end.
 
     def _finish_dispatchers_locked(self, event: Closed, *, discard: bool) -> None:
         core = self._core
         matches = core.observers.of(event.type, event.type)
         registrations = core.observers.claim(matches.registrations) if matches else ()
         for dispatcher in (core.callbacks, core.urgent):
-            mine = tuple(each for each in registrations if core.dispatcher_of(each) is dispatcher)
+            mine = [each for each in registrations if core.dispatcher_of(each) is dispatcher]
             dispatcher.end_locked(discard=discard)
             dispatcher.finish_locked(Call(event, mine, 0) if mine else None)
 

@@ -199,8 +199,8 @@ class Recovery:
         until = time.monotonic() + delay
         core = self._core
         while not core.closing:
-            core.callbacks.start_if_needed()
-            core.urgent.start_if_needed()
+            core.callbacks.tend()
+            core.urgent.tend()
             try:
                 core.posted.get(timeout=max(0.0, until - time.monotonic()))()
             except queue.Empty:
@@ -265,13 +265,15 @@ class Recovery:
 
     def _offer(self, event: dict[str, Any]) -> Pending | None:
         core = self._core
+        pending = core.acknowledgements.pending(event, waited_for=True)
+        assert pending is not None  # noqa: S101  (only events that are answered restore anything)
         outgoing = core.connection.prepare(json.write(event))
         with core.lock:
             if not core.connection.offer(outgoing):
                 return None
-            pending = core.acknowledgements.register(event, waited_for=True)
+            core.acknowledgements.register(pending)
             core.events_sent += 1
-        assert pending is not None  # noqa: S101  (only events that are answered restore anything)
+            self.ledger.queued_locked(None, core.connection.messages_written)
         return pending
 
     def _drop(self, error: RealtimeSyncError) -> None:

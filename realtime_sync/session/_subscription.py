@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import define, field
 
@@ -105,22 +105,17 @@ class Subscription(ClosesOnExit, Generic[E]):
         if core.forked:
             return
         with core.lock:
-            core.observers.remove_queue(self._queue)
-            core.close_queue_locked(self._queue)
-            self._queue.clear_locked()
-            self._queue.end_locked(lambda: None)
+            _close_locked(core, self._queue)
 
     def __del__(self) -> None:
-        """Close on the reader: a finalizer may run on a thread that holds the session's lock."""
+        """Close on the reader."""
         queue = getattr(self, "_queue", None)
-        if queue is not None and not queue.ended and not self._core.forked:
-            self._core.post(_closer(self._core, queue))
+        if queue is not None and not queue.ended:
+            self._core.post_locked(_close_locked, self._core, queue)
 
 
-def _closer(core: Core, queue: EventQueue) -> Any:
-    def close() -> None:
-        with core.lock:
-            core.observers.remove_queue(queue)
-            core.close_queue_locked(queue)
-
-    return close
+def _close_locked(core: Core, queue: EventQueue) -> None:
+    core.observers.remove_queue(queue)
+    core.close_queue_locked(queue)
+    queue.clear_locked()
+    queue.end_locked(lambda: None)

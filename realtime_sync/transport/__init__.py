@@ -18,5 +18,16 @@ from realtime_sync.transport._deflate import PerMessageDeflate
 from realtime_sync.transport._outbox import Outgoing
 from realtime_sync.transport._steps import Step
 from realtime_sync.transport._tls import tls_context
+from realtime_sync.transport._waiting import Waiter, park_at_exit
 
-__all__ = ["Connection", "Deadline", "Outgoing", "PerMessageDeflate", "Step", "connect", "tls_context"]
+__all__ = [
+    "Connection",
+    "Deadline",
+    "Outgoing",
+    "PerMessageDeflate",
+    "Step",
+    "Waiter",
+    "connect",
+    "park_at_exit",
+    "tls_context",
+]

@@ -59,7 +59,6 @@ class Connection:
         "_stream",
         "_waker",
         "_writer",
-        "messages_sent",
         "response_headers",
         "subprotocol",
     )
@@ -85,8 +84,6 @@ class Connection:
         # Messages that `receive` has not handed out yet: appended to under the role, taken by any thread.
         self._inbox: deque[str | bytes] = deque(self._servicer.preload(received))
         self._role = Role()
-        self.messages_sent = 0
-        """Messages queued for sending; concurrent senders may make it a little low."""
         self.response_headers = response_headers
         """The headers of the upgrade response, names in lower case."""
         self.subprotocol = subprotocol
@@ -256,6 +253,11 @@ class Connection:
         return self._servicer.bytes_received
 
     @property
+    def messages_sent(self) -> int:
+        """Messages that were queued for sending."""
+        return self._writer.outbox.accepted()
+
+    @property
     def messages_received(self) -> int:
         """Messages that were read, handed out or not."""
         return self._servicer.messages_received
@@ -357,7 +359,6 @@ class Connection:
         if not self._writer.outbox.offer(outgoing.unframed() if self._is_framed_late else outgoing.framed()):
             self._check_open()
             return False
-        self.messages_sent += 1
         return True
 
     def pump(self) -> None:
@@ -428,7 +429,8 @@ class Connection:
         finally:
             if self._role.holder is token:
                 self._role.holder = None
-            self._role.pass_on()
+            for following in self._role.waiting[:1]:
+                following.wake()
         if not self._inbox and deadline.passed():
             msg = f"no message arrived within {timeout} s"
             raise ReceiveTimeout(msg)
@@ -449,7 +451,8 @@ class Connection:
         finally:
             if self._role.holder is token:
                 self._role.holder = None
-            self._role.pass_on()
+            for following in self._role.waiting[:1]:
+                following.wake()
 
     def _run(self, token: object, deadline: Deadline, *, read: bool) -> list[str | bytes]:
         """Let the servicer run with the descriptor kept open; the caller holds the role."""
@@ -498,7 +501,8 @@ class Lease:
         self._tenancy.users.discard(self)
         self._tenancy.settle()
         self._role.holder = None
-        self._role.pass_on()
+        for following in self._role.waiting[:1]:
+            following.wake()
 
     def service(self, timeout: float | None, *, read: bool = True) -> list[str | bytes]:
         """Do one round of I/O: as `Connection.service`."""

@@ -18,7 +18,7 @@ from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._poll import WRITE, Poller
 from realtime_sync.transport._request import is_literal, is_loopback
-from realtime_sync.transport._role import wait_on
+from realtime_sync.transport._waiting import Waiter
 
 __all__ = ["AddressInfo", "Resolve", "dial", "look_up"]
 
@@ -66,8 +66,7 @@ def look_up(hop: Hop, deadline: Deadline, resolve: Resolve | None) -> list[Addre
     if is_loopback(hop.host) or is_literal(hop.host):
         return _found(hop, functools.partial(find, hop.host, hop.port))
     outcome: list[Callable[[], Iterable[AddressInfo]]] = []
-    done = threading.Lock()
-    done.acquire()
+    done = Waiter()
 
     def run() -> None:
         try:
@@ -76,11 +75,11 @@ def look_up(hop: Hop, deadline: Deadline, resolve: Resolve | None) -> list[Addre
         except Exception as error:  # noqa: BLE001  # raised again by whoever waits
             outcome.append(functools.partial(_raise, error))
         finally:
-            done.release()
+            done.wake()
 
     # A daemon: a name server that never answers must not keep the process.
     threading.Thread(target=run, name="rts-resolver", daemon=True).start()
-    if not wait_on(done, deadline):
+    if not done.wait(deadline.remaining()):
         raise hop.timed_out(deadline, "the name lookup")
     return _found(hop, outcome.pop())
 

@@ -103,12 +103,24 @@ class Outbox:
         marks: bytes waiting at which messages are refused, and at which they are admitted again; None: no limit.
     """
 
-    __slots__ = ("_batch", "_blocked", "_controls", "_lock", "_marks", "_messages", "_sealed", "backlog", "written")
+    __slots__ = (
+        "_batch",
+        "_blocked",
+        "_controls",
+        "_gone",
+        "_lock",
+        "_marks",
+        "_messages",
+        "_sealed",
+        "backlog",
+        "written",
+    )
 
     def __init__(self, marks: tuple[int, int] | None) -> None:
         self._lock = threading.Lock()
         self._marks = marks
         self._messages: list[bytes | Unframed] = []  # Unframed only where `take` is given something to frame them
+        self._gone = 0  # messages that have left the queue
         self._controls: list[bytes] = []
         self._batch: Batch | None = None
         self._blocked = False
@@ -129,6 +141,11 @@ class Outbox:
                 self._blocked = True
             self._messages.append(frame)
         return True
+
+    def accepted(self) -> int:
+        """Return how many messages were ever queued: exact, whenever an `offer` was interrupted."""
+        with self._lock:
+            return self._gone + len(self._messages)
 
     def admits(self) -> bool:
         """Tell whether little enough waits for a message to be queued now."""
@@ -159,19 +176,22 @@ class Outbox:
                 return
             kept = self._batch.messages if self._batch is not None else 0
             size = len(close_frame)
+            discarded = len(self._messages) - kept if discard else 0
             if discard:
                 size -= sum(map(len, self._messages[kept:]))
                 del self._messages[kept:]
             self._sealed = True
+            self._gone += discarded - 1  # The close frame is no message.
             self.backlog += size
             self._messages.append(close_frame)
 
     def clear(self) -> None:
         """Drop everything: nothing can be written any more."""
         with self._lock:
+            gone = self._gone + len(self._messages)
             self._sealed = True
             self.written += self._whole_in_batch_locked()
-            self._messages, self._controls, self._batch, self.backlog = [], [], None, 0
+            self._messages, self._controls, self._batch, self.backlog, self._gone = [], [], None, 0, gone
 
     def _whole_in_batch_locked(self) -> int:
         """Count the messages of the batch whose last byte may be out."""
@@ -236,6 +256,7 @@ class Outbox:
             self.backlog -= size
             del self._controls[: batch.controls]
             del self._messages[: batch.messages]
+            self._gone += batch.messages
             if self._marks is not None and self.backlog <= self._marks[1]:
                 self._blocked = False
             return not self.backlog or (was_blocked and not self._blocked)

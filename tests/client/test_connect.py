@@ -24,15 +24,8 @@ from realtime_sync.errors import (
     ServerError,
 )
 from tests.support.peer import Link
-from tests.support.scripted import SESSION, ScriptedServer
+from tests.support.scripted import SESSION
 from tests.support.waiting import run_in_thread
-
-
-@pytest.fixture
-def scripted():
-    server = ScriptedServer()
-    yield server
-    server.close()
 
 
 def base_url(peer, scheme="http"):

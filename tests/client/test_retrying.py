@@ -122,10 +122,21 @@ def test_a_field_given_twice_is_told():
         Client.azure(endpoint="https://x", deployment="d", api_key="k", max_retries=-1)
 
 
-def test_reconnecting_is_not_promised():
-    """What this version does not do is refused rather than ignored."""
-    with pytest.raises(ConfigurationError, match="reconnect"):
-        Client(base_url="http://127.0.0.1:9/v1").realtime.connect(model="m", retry={"reconnect": True})
+def test_the_official_names_of_reconnecting(scripted):
+    """on_reconnecting turns reconnecting on and is called; max_queue_size is the write limit; twice is refused."""
+    told = []
+    client = Client(base_url=scripted.base_url, api_key="k")
+    with client.realtime.connect(
+        model="m", on_reconnecting=lambda retrying: told.append(retrying.attempt), initial_delay=0, max_queue_size=4096
+    ) as rt:
+        assert rt._core.options.write_limit == (4096, 1024)
+        scripted.accept().connection.close(1012)
+        scripted.accept()
+        assert rt.receive(timeout=10).type == "reconnected"
+    assert told == [1]
+    with pytest.raises(ConfigurationError, match="max_queue_size"):
+        client.realtime.connect(model="m", max_queue_size=1, options={"write_limit": 2})
+    client.close()
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])

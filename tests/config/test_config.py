@@ -156,6 +156,7 @@ EXAMPLES = [
     errors.ClosedOK(code=1000, closed_by="local"),
     errors.ClosedError(),
     errors.TurnInterrupted(partial="so far", code=1006),
+    errors.ReconnectFailed("gone", unsent=({"type": "x"},), unconfirmed=("evt_1",), attempts=2, code=1012),
     errors.ReceiveTimeout("x"),
     errors.SendTimeout("x", replay_safe=True),
     errors.RequestTimeout("x", partial="p"),

@@ -25,7 +25,7 @@ from realtime_sync.errors import (
     SendTimeout,
     TurnInterrupted,
 )
-from tests.support.peer import TEXT, Link, frame
+from tests.support.peer import TEXT, Link, echo, frame
 from tests.support.waiting import run_in_thread, wait_until
 
 DELTA = {
@@ -261,17 +261,24 @@ def run_script(body: str, *arguments: str, timeout: float = 30, **kwargs) -> sub
     )
 
 
-def test_a_script_that_just_ends_ends(make_peer):
-    """With a session open, a thread in receive() and a callback thread: exit code 0, silence, no delay beyond a second."""
-    peer = make_peer()
+@pytest.mark.parametrize("script", [Link.upgrade, echo], ids=["silent peer", "peer that answers"])
+def test_a_script_that_just_ends_ends(make_peer, script):
+    """With a session open and daemon threads inside it: exit code 0, silence, no delay beyond a second."""
+    peer = make_peer(script)
     start = time.monotonic()
     done = run_script(
         """
         import sys, threading
         from realtime_sync import Client
         rt = Client(base_url=sys.argv[1], api_key="k").realtime.connect(model="m")
-        rt.on("*", print)
-        threading.Thread(target=rt.receive, daemon=True).start()
+        rt.on("response.done", print)
+        def send():
+            while True:
+                rt.send({"type": "x"})
+        def ask():
+            rt.ask("x")
+        for target in (rt.receive, rt.wait_closed, rt.subscribe("response.done").get, ask, send):
+            threading.Thread(target=target, daemon=True).start()
         """,
         f"http://127.0.0.1:{peer.port}/v1",
     )
@@ -282,8 +289,6 @@ def test_a_script_that_just_ends_ends(make_peer):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_leaves_the_parents_session_alone(make_peer):
     """The child gets ForkedError and may exit in any way; the parent goes on, even if a thread held locks at the fork."""
-    from tests.support.peer import echo
-
     peer = make_peer(echo)
     done = run_script(
         """
@@ -330,8 +335,6 @@ def test_a_fork_leaves_the_parents_session_alone(make_peer):
 
 def test_close_in_a_signal_handler(make_peer):
     """A handler that interrupts the main thread anywhere may close the session."""
-    from tests.support.peer import echo
-
     peer = make_peer(echo)
     done = run_script(
         """
@@ -368,8 +371,6 @@ class Interrupted(BaseException):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_interrupts_anywhere_leave_the_session_usable(open_session):
     """An alarm that raises inside every blocking call, 400 times: nothing stays locked, and the session works after."""
-    from tests.support.peer import echo
-
     rt, _ = open_session(script=echo)
     calls = [
         lambda: rt.receive(timeout=0.05),
@@ -413,8 +414,6 @@ def test_interrupts_anywhere_leave_the_session_usable(open_session):
 
 def test_many_sessions_opened_and_closed_leave_nothing(open_session, make_peer):
     """Dozens of sessions, each with callbacks, one after the other and at once; the leak check does the rest."""
-    from tests.support.peer import echo
-
     peer = make_peer(echo)
     client = Client(base_url=f"http://127.0.0.1:{peer.port}/v1", api_key="k")
 

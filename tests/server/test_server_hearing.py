@@ -113,7 +113,7 @@ def test_created_audio_items_are_heard_too(serve, dial):
 
 
 def test_a_slow_transcriber_holds_nothing_up_but_its_own(serve, dial):
-    """While one transcript is being made, the session goes on; closing leaves the thread behind, with a warning."""
+    """While one transcript is being made, the session goes on."""
     go = threading.Event()
     peer = dial(serve(transcriber=lambda _: (go.wait(10), "late")[1]))
     peer.send(asking(), *append(voice(1)), COMMIT)
@@ -123,6 +123,19 @@ def test_a_slow_transcriber_holds_nothing_up_but_its_own(serve, dial):
     assert text_of(peer.until("response.done")[-1]["response"]) == "quick"
     go.set()
     assert peer.until(f"{NAME}.completed")[-1]["transcript"] == "late"
+
+
+def test_close_does_not_wait_for_a_stuck_transcriber(serve, dial, caplog, monkeypatch):
+    """A transcriber that never returns keeps its thread, with a warning, and nothing else."""
+    monkeypatch.setattr("realtime_sync.server.realtime._session._JOIN_SECONDS", 0.05)
+    go = threading.Event()
+    server = serve(transcriber=lambda _: (go.wait(30), "late")[1])
+    peer = dial(server)
+    peer.send(asking(), *append(voice(1)), COMMIT)
+    peer.until("conversation.item.done")
+    server.close()
+    assert "still running after its session has ended" in caplog.text
+    go.set()
 
 
 def test_voice_detection_and_the_sample(serve, dial):

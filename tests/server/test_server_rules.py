@@ -169,3 +169,4 @@ def test_tool_outputs_are_told():
     more = ({"type": "function_call_output", "call_id": "other", "output": "5"},)
     request = ResponderRequest(api="realtime", items=items + more, tools=(DICE,))
     assert answer_by_rules(request) == "roll_dice answered: 4\na tool answered: 5"
+    assert answer_by_rules(ResponderRequest(api="realtime", items=more)) == "a tool answered: 5"

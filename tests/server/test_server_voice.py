@@ -146,17 +146,23 @@ def test_clear_and_empty_commit(peer):
     assert peer.error({**COMMIT, "event_id": "c"})["code"] == "input_audio_buffer_commit_empty"
 
 
-def test_appends_are_limited(peer, monkeypatch):
+def test_appends_are_limited(monkeypatch):
     """An append over 15 MiB is refused whole, as is what is no base64; the buffer has a limit too."""
     monkeypatch.setattr("realtime_sync.server.realtime._input_audio.MAX_BYTES", 9600)
     (most,) = append(bytes(9600), 9600)
     (more,) = append(bytes(15 * 2**20 + 1), 2**30)
-    peer.send(PUSH_TO_TALK)
-    peer.until("session.updated")
-    assert peer.error(more)["param"] == "audio"
-    assert peer.error({**most, "audio": "no base64"})["param"] == "audio"
-    peer.send(most)
-    assert peer.error(most)["code"] == "input_audio_buffer_full"
+    with Direct() as direct:
+        direct.send(PUSH_TO_TALK)
+        for event, code in (
+            (more, "string_above_max_length"),
+            ({**most, "audio": "no base64"}, "invalid_value"),
+        ):
+            direct.send(event)
+            error = direct.until("error")[-1]["error"]
+            assert (error["code"], error["param"]) == (code, "audio")
+        direct.send(most, most)
+        (full,) = direct.until("error")
+        assert full["error"]["code"] == "input_audio_buffer_full"
 
 
 def test_long_silence_is_forgotten(peer):
@@ -202,7 +208,7 @@ def speaking(talk, **options):
     return peer, peer.until("response.output_audio.delta")
 
 
-def test_speech_interrupts_a_response(talk):
+def test_speech_cuts_a_response_off(talk):
     """When the user begins to speak, the response ends as cancelled by it, right after, and its items stay."""
     peer, before = speaking(talk)
     peer.send(*append(voice(0.3)))

@@ -93,7 +93,7 @@ def test_settings_may_change_in_mid_speech():
     assert list(activity.feed(PCM16_24K.silence(1))) == []
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(0, len(TURN)), max_size=12))
 def test_cuts_do_not_matter(cuts):
     """However audio is cut into pieces, inside samples too, the same is found in it."""

@@ -11,9 +11,11 @@ from realtime_sync.session._dispatcher import Call, Dispatcher
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import EventQueue
-from realtime_sync.session._waiting import Waiter
-from realtime_sync.transport import Deadline
+from realtime_sync.transport import Deadline, Waiter
+from tests.support.interrupting import interrupted_everywhere
 from tests.support.waiting import run_in_thread, wait_until
+
+MOMENT = 0.0005
 
 
 class CutShort(Waiter):
@@ -46,7 +48,7 @@ def dispatcher():
 def put(dispatcher, handler):
     registration = Registration(name="x", handler=handler, once=False, urgent=False, cancel=lambda each: None)
     with dispatcher._lock:
-        dispatcher.put_locked(Call("event", (registration,), 1))
+        dispatcher.put_locked(Call("event", [registration], 1))
 
 
 def test_a_taker_cut_short_swallows_no_wake_up(monkeypatch):
@@ -71,7 +73,7 @@ def test_a_guest_cut_short_while_waiting_gives_the_callbacks_back(dispatcher, mo
         patch.setattr(_dispatcher, "Waiter", CutShort)
         with pytest.raises(KeyboardInterrupt):
             dispatcher.run_here(Deadline(None))
-    dispatcher.start_if_needed()
+    dispatcher.tend()
     ran = []
     put(dispatcher, ran.append)
     wait_until(lambda: ran)
@@ -90,5 +92,24 @@ def test_a_guest_cut_short_in_a_callback_lets_the_next_call_run(dispatcher):
         dispatcher.run_here(Deadline(5))
     assert not ran
     assert not dispatcher.is_dispatching_here()
-    dispatcher.start_if_needed()
+    dispatcher.tend()
     wait_until(lambda: ran)
+
+
+def test_an_interrupted_guest_loses_no_callback(dispatcher):
+    """Wherever the interrupt comes, a call has begun or still waits, each callback gets it once, and in order."""
+    dispatcher.wanted = False  # No other thread runs them.
+    first, second = [], []
+    registrations = [
+        Registration(name="x", handler=each.append, once=False, urgent=False, cancel=print) for each in (first, second)
+    ]
+    number = 0
+    for number in interrupted_everywhere(lambda: dispatcher.run_here(Deadline(MOMENT))):
+        assert not dispatcher._holder
+        assert not dispatcher._guests
+        with dispatcher._lock:
+            dispatcher.put_locked(Call(number, registrations.copy(), 1))
+    dispatcher.run_here(Deadline(MOMENT))
+    assert number > 15
+    assert first == second == list(range(1, number + 1))
+    assert dispatcher._bytes == 0

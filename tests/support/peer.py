@@ -291,8 +291,8 @@ class Peer:
 
     def close(self) -> None:
         """End everything; raise what a script raised."""
-        self._closing.set()
         with self._lock:
+            self._closing.set()
             sockets = [self._listener, *self._open]
         for sock in sockets:
             try:
@@ -326,13 +326,16 @@ class Peer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            with self._lock:
+                self._open.append(sock)
+                if self._closing.is_set():
+                    sock.close()  # `close` may have looked at the list already.
+                    return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.accepted += 1
             self._start(self._serve, sock)
 
     def _serve(self, sock: socket.socket) -> None:
-        with self._lock:
-            self._open.append(sock)
         try:
             if self._tls is not None:
                 sock.settimeout(10)

@@ -209,6 +209,6 @@ def test_the_code_of_the_docs_runs() -> None:
     """Each Python block of the page about types runs as it stands."""
     page = pathlib.Path(__file__).resolve().parents[2] / "docs" / "types.md"
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, str(page), "exec"), {})  # noqa: S102

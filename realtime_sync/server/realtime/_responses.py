@@ -29,8 +29,8 @@ class Responses:
 
     _state: State
     _ears: Ears
-    on_end: Callable[[RealtimeAnswer], None] | None = field(init=False, default=None)
-    """Told of every response that has ended."""
+    on_end: Callable[[RealtimeAnswer], None] = field(init=False)
+    """Told of every response that has ended; set by who takes the turns, before the first."""
     _running: dict[str, tuple[RealtimeAnswer, Generation]] = field(init=False, factory=dict)
     """By response id."""
     _retired: list[Generation] = field(init=False, factory=list)
@@ -183,5 +183,4 @@ class Responses:
                 ],
             }
         )
-        if self.on_end is not None:
-            self.on_end(answer)
+        self.on_end(answer)

@@ -84,10 +84,11 @@ class TurnTaking:
         source = self._buffer.format
         pcm = audio if source.encoding == "pcm16" else convert(audio, source, AudioFormat("pcm16", source.rate))
         for edge in self._activity.feed(pcm):
-            if edge.kind == "started":
+            # The edges alternate: what this one is follows from who speaks.
+            if self._speech is None:
                 self._speech_started(edge)
             else:
-                self._speech_stopped(edge)
+                self._speech_stopped(edge, self._speech)
         if self._speech is None:
             self._buffer.forget(self._buffer.end_ms - _KEPT_SILENCE_MS)
 
@@ -118,10 +119,8 @@ class TurnTaking:
         if self._detection["interrupt_response"]:
             self._responses.interrupt()
 
-    def _speech_stopped(self, edge: SpeechEdge) -> None:
-        speech = self._end_speech()
-        if speech is None:
-            return
+    def _speech_stopped(self, edge: SpeechEdge, speech: _Speech) -> None:
+        self._speech = None
         self._emit("speech_stopped", audio_end_ms=edge.at_ms, item_id=speech.item_id)
         self._commit(self._buffer.take(speech.start_ms, edge.at_ms), speech.item_id)
         if self._detection["create_response"]:

@@ -8,7 +8,6 @@ from attrs import field, frozen
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.types._base import UnknownObject, WireObject, as_tuple
 from realtime_sync.types._common import Timestamp
-from realtime_sync.types.realtime._beta import ServerSession
 from realtime_sync.types.realtime._requests import RealtimeSessionCreateRequest, SessionConfig
 from realtime_sync.types.realtime._session import (
     RealtimeSessionCreateResponse,
@@ -58,12 +57,18 @@ class ClientSecretCreateParams(WireObject):
     session: SessionConfig | _Map | NotGiven = NOT_GIVEN
 
 
+ClientSecretCreateResponseSession: TypeAlias = (
+    RealtimeSessionCreateResponse | RealtimeTranscriptionSessionCreateResponse | UnknownObject
+)
+"""The session that a key is for, told by ``type``."""
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class ClientSecretCreateResponse(WireObject):
     """A key that starts sessions until it expires."""
 
     expires_at: Timestamp | None = None
-    session: RealtimeSessionCreateResponse | RealtimeTranscriptionSessionCreateResponse | UnknownObject | None = None
+    session: ClientSecretCreateResponseSession | None = None
     value: str | None = field(default=None, repr=False)
     """The key."""
 
@@ -130,5 +135,4 @@ RealtimeCallReferRequest: TypeAlias = CallReferParams
 RealtimeCallRejectRequest: TypeAlias = CallRejectParams
 CallAcceptParams: TypeAlias = RealtimeSessionCreateRequest
 ClientSecretCreateParamsSession: TypeAlias = SessionConfig
-ClientSecretCreateResponseSession: TypeAlias = ServerSession
 RealtimeCreateClientSecretRequest: TypeAlias = ClientSecretCreateParams

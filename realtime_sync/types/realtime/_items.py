@@ -155,18 +155,7 @@ class ResponseItemReference(WireObject):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class ResponseContentPartAddedEventPart(WireObject):
-    """A content part that a response begins."""
-
-    type: str | None = None
-    """``text`` or ``audio``, where an item says ``output_text`` or ``output_audio``."""
-    text: str | None = None
-    audio: str | None = field(default=None, repr=False)
-    transcript: str | None = None
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class ResponseContentPartDoneEventPart(WireObject):
-    """A content part that a response has finished."""
+    """A content part that a response begins, or has finished."""
 
     type: str | None = None
     """``text`` or ``audio``, where an item says ``output_text`` or ``output_audio``."""
@@ -191,3 +180,7 @@ ConversationItem: TypeAlias = (
 
 ConversationItemWithReference: TypeAlias = ConversationItem | ResponseItemReference
 """An item, or a reference to one."""
+
+
+# The official SDK has a name for each place where one of these can stand.
+ResponseContentPartDoneEventPart: TypeAlias = ResponseContentPartAddedEventPart

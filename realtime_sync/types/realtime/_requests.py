@@ -176,58 +176,14 @@ class RealtimeSessionCreateRequest(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeTranscriptionSessionAudioInputNoiseReduction(WireObject):
-    """The noise reduction to use."""
-
-    type: str | NotGiven = NOT_GIVEN
-    """``near_field`` or ``far_field``."""
-    strength: float | NotGiven = NOT_GIVEN
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class RealtimeTranscriptionSessionAudioInputTurnDetectionServerVad(WireObject):
-    """Turn detection by silence."""
-
-    type: ClassVar[Literal["server_vad"]] = "server_vad"
-    optional_tags: ClassVar[frozenset[str]] = frozenset({"type"})
-    threshold: float | NotGiven = NOT_GIVEN
-    """How loud speech is, 0 to 1; the server's default is 0.5."""
-    prefix_padding_ms: int | NotGiven = NOT_GIVEN
-    """Audio kept from before speech began; the server's default is 300."""
-    silence_duration_ms: int | NotGiven = NOT_GIVEN
-    """Silence that ends a turn; the server's default is 500."""
-    idle_timeout_ms: int | None | NotGiven = NOT_GIVEN
-    create_response: bool | NotGiven = NOT_GIVEN
-    interrupt_response: bool | NotGiven = NOT_GIVEN
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class RealtimeTranscriptionSessionAudioInputTurnDetectionSemanticVad(WireObject):
-    """Turn detection by meaning."""
-
-    type: ClassVar[Literal["semantic_vad"]] = "semantic_vad"
-    eagerness: str | NotGiven = NOT_GIVEN
-    """``low``, ``medium``, ``high`` or ``auto``."""
-    create_response: bool | NotGiven = NOT_GIVEN
-    interrupt_response: bool | NotGiven = NOT_GIVEN
-
-
-RealtimeTranscriptionSessionAudioInputTurnDetection: TypeAlias = (
-    RealtimeTranscriptionSessionAudioInputTurnDetectionServerVad
-    | RealtimeTranscriptionSessionAudioInputTurnDetectionSemanticVad
-)
-"""Turn detection, told by ``type``."""
-
-
-@frozen(kw_only=True, eq=False, repr=False)
 class RealtimeTranscriptionSessionAudioInput(WireObject):
     """The input audio of a transcription session."""
 
     format: RealtimeAudioFormats | _Map | NotGiven = NOT_GIVEN
     transcription: AudioTranscription | _Map | None | NotGiven = NOT_GIVEN
-    noise_reduction: RealtimeTranscriptionSessionAudioInputNoiseReduction | _Map | None | NotGiven = NOT_GIVEN
+    noise_reduction: RealtimeAudioConfigInputNoiseReduction | _Map | None | NotGiven = NOT_GIVEN
     """None: off."""
-    turn_detection: RealtimeTranscriptionSessionAudioInputTurnDetection | _Map | None | NotGiven = NOT_GIVEN
+    turn_detection: RealtimeAudioInputTurnDetection | _Map | None | NotGiven = NOT_GIVEN
     """None: off, the client commits by hand."""
 
 
@@ -302,3 +258,7 @@ class RealtimeResponseCreateParams(WireObject):
 
 # The official SDK has a name for each place where one of these can stand.
 RealtimeResponseCreateParamsTool: TypeAlias = RealtimeToolsConfigUnion
+RealtimeTranscriptionSessionAudioInputNoiseReduction: TypeAlias = RealtimeAudioConfigInputNoiseReduction
+RealtimeTranscriptionSessionAudioInputTurnDetection: TypeAlias = RealtimeAudioInputTurnDetection
+RealtimeTranscriptionSessionAudioInputTurnDetectionServerVad: TypeAlias = RealtimeAudioInputTurnDetectionServerVad
+RealtimeTranscriptionSessionAudioInputTurnDetectionSemanticVad: TypeAlias = RealtimeAudioInputTurnDetectionSemanticVad

@@ -254,15 +254,6 @@ class RealtimeSessionCreateResponse(WireObject):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction(WireObject):
-    """The noise reduction in force."""
-
-    type: str | None = None
-    """``near_field`` or ``far_field``."""
-    strength: float | None = None
-
-
-@frozen(kw_only=True, eq=False, repr=False)
 class RealtimeTranscriptionSessionTurnDetection(WireObject):
     """The turn detection of a transcription session, as in force; of either kind."""
 
@@ -285,7 +276,7 @@ class RealtimeTranscriptionSessionCreateResponseAudioInput(WireObject):
 
     format: RealtimeAudioFormats | None = None
     transcription: AudioTranscription | None = None
-    noise_reduction: RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction | None = None
+    noise_reduction: RealtimeSessionCreateResponseAudioInputNoiseReduction | None = None
     turn_detection: RealtimeTranscriptionSessionTurnDetection | None = None
     """None when the client commits by hand."""
 
@@ -308,3 +299,9 @@ class RealtimeTranscriptionSessionCreateResponse(WireObject):
     """When the server will end the session."""
     audio: RealtimeTranscriptionSessionCreateResponseAudio | None = None
     include: tuple[str, ...] | None = field(default=None, converter=as_tuple)
+
+
+# The official SDK has a name for each place where one of these can stand.
+RealtimeTranscriptionSessionCreateResponseAudioInputNoiseReduction: TypeAlias = (
+    RealtimeSessionCreateResponseAudioInputNoiseReduction
+)

@@ -106,25 +106,7 @@ class CustomTool(WireObject):
     format: CustomToolInputFormat | None = None
 
 
-@frozen(kw_only=True, eq=False, repr=False)
-class NamespaceToolToolFunction(WireObject):
-    """A function in a namespace."""
-
-    type: ClassVar[Literal["function"]] = "function"
-    name: str | None = None
-    allowed_callers: tuple[str, ...] | None = field(default=UNSET, converter=as_tuple)
-    """``direct`` or ``programmatic``."""
-    async_: bool | None = None
-    """Whether the response goes on before the output is there."""
-    defer_loading: bool | None = None
-    description: str | None = UNSET
-    output_schema: Mapping[str, Any] | None = UNSET
-    """The JSON schema of the output."""
-    parameters: EmptyModelParam | None = UNSET
-    strict: bool | None = UNSET
-
-
-NamespaceToolTool: TypeAlias = NamespaceToolToolFunction | CustomTool | UnknownObject
+NamespaceToolTool: TypeAlias = FunctionTool | CustomTool | UnknownObject
 """A tool in a namespace, told by ``type``."""
 
 
@@ -223,7 +205,7 @@ Tool: TypeAlias = (
 
 
 # The official SDK has a name for each place where one of these can stand.
-ToolSearchOutputNamespaceToolToolFunction: TypeAlias = NamespaceToolToolFunction
+ToolSearchOutputNamespaceToolToolFunction: TypeAlias = FunctionTool
 ToolSearchOutputNamespaceToolTool: TypeAlias = NamespaceToolTool
 ToolSearchOutputNamespaceTool: TypeAlias = NamespaceTool
 ResponseToolSearchOutputItemToolLocalShell: TypeAlias = ToolLocalShell
@@ -232,3 +214,4 @@ ResponseToolChoiceSpecificProgrammaticToolCallingParam: TypeAlias = ToolProgramm
 ResponseToolSearchOutputItemToolProgrammaticToolCalling: TypeAlias = ToolProgrammaticToolCalling
 ResponsesClientEventToolChoiceSpecificProgrammaticToolCallingParam: TypeAlias = ToolProgrammaticToolCalling
 ResponseToolSearchOutputItemTool: TypeAlias = Tool
+NamespaceToolToolFunction: TypeAlias = FunctionTool

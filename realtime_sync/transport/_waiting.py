@@ -1,0 +1,77 @@
+"""The one primitive that threads wait on.
+
+Neither `threading.Condition` nor `threading.Event` is used where a caller's thread may be interrupted: a
+KeyboardInterrupt between their Python-level steps leaves them locked. A `Waiter` is one C-level queue that
+belongs to one waiting thread, so an interrupt can at worst lose that one wait.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import ClassVar
+
+from realtime_sync.transport._deadline import Deadline
+
+__all__ = ["Waiter", "park_at_exit"]
+
+# Ctrl-C does not interrupt a lock on Windows, so the main thread waits there in slices.
+_SLICE = 0.1 if os.name == "nt" else None
+
+
+class Waiter:
+    """A one-shot wake-up for one thread.
+
+    Threads: the creator calls `wait`; any thread may call `wake`, again too, and wakes before it takes the waiter
+    out of a list: an interrupt between the two then leaves nobody asleep whom no list knows.
+
+    Attributes:
+        wake: ends the wait, now or when it begins. All of it is built in, so that no interrupt can skip it.
+        exiting: set at the exit of the process, before what is open is closed: see `park_at_exit`.
+    """
+
+    __slots__ = ("_rung", "wake")
+
+    exiting: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._rung: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.wake: Callable[[], None] = functools.partial(self._rung.put, None)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Block until `wake`, at most `timeout` seconds (None: no limit); return whether it was woken."""
+        if _SLICE is not None and threading.current_thread() is threading.main_thread():
+            return self._wait_in_slices(timeout, _SLICE)
+        woken = self._wait(timeout)
+        if Waiter.exiting:
+            park_at_exit()
+        return woken
+
+    def _wait(self, timeout: float | None) -> bool:
+        try:
+            self._rung.get(timeout=None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+        except queue.Empty:
+            return False
+        return True
+
+    def _wait_in_slices(self, timeout: float | None, slice_seconds: float) -> bool:
+        deadline = Deadline(timeout)
+        while True:
+            left = deadline.remaining()
+            if self._wait(slice_seconds if left is None else min(slice_seconds, left)):
+                return True
+            if deadline.passed():
+                return False
+
+
+def park_at_exit() -> None:
+    """Keep a daemon thread for ever if the process is exiting; call it before raising that the connection is closed.
+
+    At the exit only the thread that exits, and daemon threads, which it does not wait for, are left. An exception
+    in one of those could only be printed, over the last words of a script that ended as it should.
+    """
+    if Waiter.exiting and threading.current_thread().daemon:
+        queue.SimpleQueue[None]().get()
