@@ -20,6 +20,7 @@ from typing import Any
 from attrs import define, field
 
 from realtime_sync.errors import ClosedError, ConnectionClosed, SlowConsumer
+from realtime_sync.realtime._call_book import CallBook
 from realtime_sync.realtime._events import (
     field_of,
     item_id_of,
@@ -35,6 +36,7 @@ from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._spoken import SpokenAudio
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, DROP, Deadline, EventQueue
+from realtime_sync.tools import Toolbox
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["TurnBook"]
@@ -46,6 +48,9 @@ CREATE_SECONDS = 60.0
 VAD_SECONDS = 3.0
 SUSPECT_SECONDS = 10.0
 """How long a create may stay unanswered after an error that named no event, before that counts as its answer."""
+
+_TELLS_CALLS = frozenset({"response.created", "response.output_item.done", "response.done"})
+"""The events of a response that tell its calls."""
 
 
 @define(eq=False)
@@ -64,7 +69,8 @@ class TurnBook:
     """All open turns of a session. The session's lock guards everything.
 
     `_submit` hands an event to the reader for sending; `_confirm` tells the event id of a create and what answered it;
-    `_new_queue` makes a queue for a turn that nobody asked for.
+    `_new_queue` makes a queue for a turn that nobody asked for, `_watch` one for a turn whose calls the library answers
+    beside whoever gets its events; `_answer` has it do that.
     """
 
     _lock: Lock
@@ -72,8 +78,12 @@ class TurnBook:
     _confirm: Callable[[str, Any], None]
     _new_queue: Callable[[], EventQueue]
     _close_queue: Callable[[EventQueue], None]
+    _watch: Callable[[], EventQueue]
+    _answer: Callable[[TurnState], None]
+    _tools: Toolbox
     slot: ResponseSlot = field(init=False)
     input: InputBook = field(init=False)
+    calls: CallBook = field(init=False)
     spoken: SpokenAudio = field(init=False, factory=SpokenAudio)
     echoes: bool = field(init=False, default=False)
     """The peer has echoed a token of ours, so a response without one is not ours."""
@@ -94,10 +104,12 @@ class TurnBook:
         """Make the slots under the same lock."""
         self.slot = ResponseSlot(self._lock)
         self.input = InputBook(self._lock)
+        self.calls = CallBook(self._tools)
 
     @property
     def has_open(self) -> bool:
-        return any(not turn.abandoned and turn.phase is not Phase.OVER for turn in self._all())
+        turns = (turn for turn in self._all() if not turn.watched)
+        return any(not turn.abandoned and turn.phase is not Phase.OVER for turn in turns)
 
     @property
     def vad_starting(self) -> bool:
@@ -168,8 +180,12 @@ class TurnBook:
             turn = self._turn_of(event, kind) if self.has_routes else None
         return self._queue_of(turn, event) if turn is not None else None
 
-    def _queue_of(self, turn: TurnState, event: Any) -> EventQueue | Any:
+    def _queue_of(self, turn: TurnState, event: Any) -> EventQueue | Any | None:
         turn.note_arrival(event.type)
+        if turn.watched:
+            if event.type in _TELLS_CALLS:
+                turn.queue.put_locked((0, event, 0))
+            return None
         if turn.abandoned:
             return DISCARD
         if turn.transcripts_due and transcript_ended(turn, event, item_id_of(event)) and turn.phase is Phase.OVER:
@@ -190,6 +206,8 @@ class TurnBook:
             turn = self._by_response.get(response_id)
             if turn is not None and kind == "response.output_item.added":
                 self._adopt(turn, item_id_of(event))
+            elif turn is not None and kind == "response.output_item.done":
+                self.calls.item_done(turn, event)
             return turn
         if kind.startswith("conversation.item."):
             return self._turn_of_item(event)
@@ -224,7 +242,7 @@ class TurnBook:
         if turn is None:
             if not create.out_of_band:
                 self.slot.occupy_locked(response_id)
-            return self._start_unasked(response_id, occupy=False)
+            return self._open_unasked(response_id, out_of_band=create.out_of_band)
         self._begin(turn, response_id)
         return turn
 
@@ -233,29 +251,43 @@ class TurnBook:
         turn.phase = Phase.RUNNING
         turn.response_id = response_id
         turn.unanswered_speech = False
+        self.calls.answering.discard(turn)
         self._route(response_id, turn)
         if turn.abandoned or turn.cancel_asked:
             self._submit({"type": "response.cancel", "response_id": response_id})
 
-    def _start_unasked(self, response_id: str, *, occupy: bool = True) -> TurnState | None:
-        """Note a response that none of our calls asked for, and open a turn for it if somebody listens."""
-        if occupy:
-            self._vad_until = 0.0
-            self.slot.occupy_locked(response_id)
-            speaking = self.input.expects_response()
-            if speaking is not None:
-                self._begin(speaking, response_id)
-                return speaking
-        if not self.listeners:
+    def _start_unasked(self, response_id: str) -> TurnState | None:
+        """Note a response that no create of this side asked for."""
+        self._vad_until = 0.0
+        self.slot.occupy_locked(response_id)
+        speaking = self.input.expects_response()
+        if speaking is not None:
+            self._begin(speaking, response_id)
+            return speaking
+        turn = self._open_unasked(response_id)
+        if turn is not None:
+            self._adopt(turn, self.input.newest_item_id)  # What it answers; its transcript may come any time now.
+            self.input.newest_item_id = None
+        return turn
+
+    def _open_unasked(self, response_id: str, *, out_of_band: bool = False) -> TurnState | None:
+        """Open a turn for a response that none of our calls asked for, if somebody listens or tools may be called."""
+        watched = not self.listeners
+        if watched and not self.calls.has_tools:
             return None
-        turn = TurnState(queue=self._new_queue(), deadline=Deadline(None), phase=Phase.RUNNING)
+        turn = TurnState(
+            queue=self._watch() if watched else self._new_queue(),
+            deadline=Deadline(None),
+            phase=Phase.RUNNING,
+            out_of_band=out_of_band,
+            asked=False,
+            watched=watched,
+        )
         turn.response_id = response_id
         turn.started_at = time.monotonic()
         self._route(response_id, turn)
-        if occupy:
-            self._adopt(turn, self.input.newest_item_id)  # What it answers; its transcript may come any time now.
-            self.input.newest_item_id = None
-        self.listeners[0](turn)
+        if not watched:
+            self.listeners[0](turn)
         return turn
 
     def _claim(self, event: Any) -> _Create | None:
@@ -287,17 +319,30 @@ class TurnBook:
         turn.done_at = time.monotonic()
         if turn.abandoned:
             self._finish(turn)
-            return DISCARD
+            return None if turn.watched else DISCARD
+        answering = self.calls.due(turn, event)
+        if answering:
+            self.slot.release_locked(turn)  # Never held while user code runs.
         if turn.goes_on():
             turn.phase, turn.response_id = Phase.SPEAKING, None
             return turn.queue
         turn.queue.put_locked((0, event, 0))
+        if not answering:
+            self._end_in_order(turn)
+        else:
+            turn.phase, turn.response_id = Phase.ANSWERING, None
+            self.input.release_locked(turn)
+            if turn.watched and turn.answered_rounds == 1:
+                self._answer(turn)
+        # Otherwise it is in the turn's queue already, before the end of that queue.
+        return None if turn.watched else DISCARD
+
+    def _end_in_order(self, turn: TurnState) -> None:
         if turn.transcripts_due:
             self._let_go(turn)  # Only the transcript of what was asked is still to come.
         else:
             self._finish(turn)
             turn.queue.end_locked(lambda: None)
-        return DISCARD  # It is in the turn's queue already, before the end of that queue.
 
     def _refused(self, event: Any) -> EventQueue | Any | None:
         event_id = refused_event_id(event)
@@ -366,12 +411,22 @@ class TurnBook:
         if turn.phase is Phase.RUNNING:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
         turn.cancel_asked = turn.phase is not Phase.OVER
+        self.calls.drop(turn)
+        if turn.phase is Phase.ANSWERING:
+            self._end_in_order(turn)
+
+    def answered(self, turn: TurnState) -> None:
+        """End a turn whose calls are answered, but whose response does not go on: others are the caller's to answer."""
+        self.calls.drop(turn)
+        if turn.phase is Phase.ANSWERING:
+            self._end_in_order(turn)
 
     def abandon(self, turn: TurnState) -> None:
         """Let nobody see the rest of a turn: cancel it by id and discard what still comes."""
         if turn.phase is Phase.OVER or turn.abandoned:
             return
         turn.abandoned_at = time.monotonic()
+        self.calls.drop(turn)
         if turn.error is None:
             turn.queue.clear_locked()
             turn.queue.end_locked(lambda: None)
@@ -382,7 +437,7 @@ class TurnBook:
                 self._submit({"type": "input_audio_buffer.clear"})  # Or it would be part of the next turn.
             if not (turn.awaits_detection and turn.heard):
                 self._finish(turn)  # Otherwise the answer may be on its way: it is cancelled when it comes.
-        elif turn.phase in (Phase.WAITING, Phase.REFUSED):
+        elif turn.phase in (Phase.WAITING, Phase.REFUSED, Phase.ANSWERING):
             self._finish(turn)
 
     def interrupt(self, response_id: str) -> None:
@@ -392,6 +447,12 @@ class TurnBook:
             turn.cancel_asked = True
         if response_id not in self._silenced:
             self._silenced.append(response_id)
+
+    def interrupt_tools(self) -> None:
+        """End the turns of the conversation whose calls are being answered: what the tools make is dropped."""
+        for turn in tuple(self.calls.answering):
+            if not turn.out_of_band:
+                self.cancel(turn)
 
     def leave(self, turn: TurnState) -> None:
         """End a turn whose response is over, whether or not the transcript of its input has come."""
@@ -414,6 +475,7 @@ class TurnBook:
 
     def _finish(self, turn: TurnState) -> None:
         self._let_go(turn)
+        self.calls.drop(turn)
         for item_id in turn.item_ids:
             self._by_item.pop(item_id, None)
         for event_id in turn.event_ids:
@@ -476,6 +538,7 @@ class TurnBook:
                 turn.item_ids.clear()
                 continue
             was_over, turn.phase = turn.phase is Phase.OVER, Phase.OVER
+            self.calls.drop(turn)
             turn.queue.end_locked((lambda: None) if was_over else functools.partial(ClosedError, **_details(error)))
             self._close_queue(turn.queue)
             self.slot.release_locked(turn)
@@ -492,6 +555,7 @@ class TurnBook:
         """Let every open turn go: the connection is over, and the session ends their queues."""
         for turn in self._all():
             turn.phase = Phase.OVER
+            self.calls.drop(turn)
         self._creates.clear()
         self._by_response.clear()
         self._by_item.clear()
@@ -503,7 +567,7 @@ class TurnBook:
 
     def _all(self) -> set[TurnState]:
         maps = (self._by_response, self._by_event, self._by_item, self._by_token)
-        return {turn for each in maps for turn in each.values()}
+        return {turn for each in maps for turn in each.values()} | self.calls.answering
 
     def _route(self, response_id: str, turn: TurnState) -> None:
         if len(self._by_response) >= MAX_ROUTES:

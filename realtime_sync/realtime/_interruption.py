@@ -46,6 +46,7 @@ def interrupt(core: Core, api: RealtimeApi, played_ms: int | None, item_id: str 
         active = book.active_response_id or None
         if active is not None:
             book.interrupt(active)
+        book.interrupt_tools()
         unwanted = {active, item.response_id if item is not None else None} - {None}
         core.remove_waiting_locked(
             lambda event: event.type == AUDIO_DELTA and field_of(event, "response_id") in unwanted

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from realtime_sync.realtime._turn import TEXT_DELTAS, Timings
 from realtime_sync.session import Deadline, EventQueue
+from realtime_sync.tools import Batch
 
 __all__ = ["AUDIO_DELTA", "REFUSED", "Phase", "TurnState"]
 
@@ -24,6 +25,7 @@ class Phase(enum.Enum):
     SPEAKING = "its audio is on the way, or the server has not answered it yet"
     SENT = "sent, not yet answered"
     RUNNING = "its response runs"
+    ANSWERING = "its tools run, or their results wait for the conversation to be free"
     REFUSED = "another response was active; to be sent again"
     OVER = "ended, failed or abandoned before it began"
 
@@ -59,6 +61,18 @@ class TurnState:
     abandoned_at: float | None = None
     item_ids: set[str] = field(factory=set)
     event_ids: set[str] = field(factory=set)
+    # of one that nobody asked for
+    asked: bool = True
+    watched: bool = False
+    """Its events are everybody's: the library only answers its calls."""
+    # of function calls
+    calls: list[Any] = field(factory=list)
+    """The finished function calls of the running response."""
+    due: dict[str, Any] = field(factory=dict)
+    """By response id: the calls to be answered that the consumer has not come to yet (`CallsDue`)."""
+    batches: list[Batch] = field(factory=list)
+    """The tools that run for it."""
+    answered_rounds: int = 0
     # of a turn that is spoken
     detected: bool = False
     """The server finds the turn in the audio by itself."""
@@ -87,6 +101,11 @@ class TurnState:
     @property
     def abandoned(self) -> bool:
         return self.abandoned_at is not None
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether its calls can be answered: of a response beside the conversation, whoever asked has to know how."""
+        return self.asked or not self.out_of_band
 
     def timings(self) -> Timings:
         """Return the arrival times relative to the start."""

@@ -15,16 +15,18 @@ from realtime_sync.errors import (
     TurnInterrupted,
 )
 from realtime_sync.realtime._api import RealtimeApi
+from realtime_sync.realtime._call_book import ToolsDone
 from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._sending import OutOfTime, TurnSender
 from realtime_sync.realtime._settings import output_format
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
+from realtime_sync.realtime._tool_loop import ToolLoop
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
 from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, EventQueue, server_error
 from realtime_sync.types import UnknownEvent
 
-__all__ = ["TurnStream", "Turns", "start_turn", "with_token"]
+__all__ = ["TurnStream", "Turns", "start_turn", "stream_of", "with_token"]
 
 MAX_METADATA = 16
 
@@ -32,7 +34,8 @@ MAX_METADATA = 16
 class TurnStream(ClosesOnExit):
     """One running turn. Iterate over its events, or over `text()` or `audio()`; `turn()` gives the whole result.
 
-    Audio that takes its time to send (at a pace, or from an iterator) is sent while the turn is consumed.
+    Audio that takes its time to send (at a pace, or from an iterator) is sent while the turn is consumed. So are the
+    outputs of tools that the model calls; the responses that follow them are part of the turn.
 
     A context manager: leaving it early cancels the response, and nobody sees the rest. Dropped, it does the same.
 
@@ -40,12 +43,13 @@ class TurnStream(ClosesOnExit):
     """
 
     def __init__(
-        self, core: Core, api: RealtimeApi, state: TurnState, sender: TurnSender | None, audio_format: AudioFormat
+        self, core: Core, api: RealtimeApi, state: TurnState, sender: TurnSender, audio_format: AudioFormat
     ) -> None:
         self._core = core
         self._api = api
         self._state = state
         self._sender = sender
+        self._tools = ToolLoop(core, api, state, sender)
         self._audio_format = audio_format
         self._builder = TurnBuilder(audio_format)
 
@@ -67,7 +71,7 @@ class TurnStream(ClosesOnExit):
         except OutOfTime:
             raise self._timed_out() from None
         except ConnectionClosed as error:
-            if self._builder.final:
+            if self._builder.final and not self._tools.pending:
                 raise StopIteration from None  # Only the transcript of what was asked was still to come.
             raise self._interrupted(error) from error.__cause__
         except StopIteration:
@@ -78,30 +82,30 @@ class TurnStream(ClosesOnExit):
 
     def _next(self) -> Any:
         """Return the next event, doing meanwhile what there is to send."""
-        sender, queue = self._sender, self._state.queue
+        sender, tools, queue = self._sender, self._tools, self._state.queue
         while True:
             try:
-                event = queue.take(self._state.deadline if sender is None else sender.wait_until())[1]
+                event = queue.take(tools.wait_until(sender.wait_until()))[1]
             except Empty:
-                if sender is None:
-                    raise OutOfTime from None
+                tools.overdue()
                 sender.overdue()
                 continue
-            if event is REFUSED and sender is not None:
-                self._builder = TurnBuilder(self._audio_format)  # It was of the response that stood in the way.
+            if event is REFUSED:
+                self._builder.retract()
                 sender.send_again()
-                continue
-            self._builder.add(event)
-            if sender is not None:
+            elif isinstance(event, ToolsDone):
+                tools.go_on(event, self._builder)
+            else:
+                self._builder.add(event)
                 sender.noticed(event.type)
-            return event
+                tools.noticed(event, self._builder)
+                return event
 
     def _begin(self) -> None:
-        if self._sender is not None:
-            try:
-                self._sender.begin()
-            except OutOfTime:
-                raise self._timed_out() from None
+        try:
+            self._sender.begin()
+        except OutOfTime:
+            raise self._timed_out() from None
 
     def text(self) -> Iterator[str]:
         """Iterate over the pieces of text (and of transcripts, for audio) as they arrive."""
@@ -140,7 +144,7 @@ class TurnStream(ClosesOnExit):
             pass
         if self._state.error is not None:
             raise server_error(self._state.error)
-        if not self._builder.final:
+        if self._state.abandoned or not self._builder.final:
             msg = "this stream was closed before its turn ended"
             raise LocalProtocolError(msg)
         turn = self._partial()
@@ -222,6 +226,13 @@ def start_turn(core: Core, api: RealtimeApi, content: TurnInput, timeout: float 
     return stream
 
 
+def stream_of(core: Core, api: RealtimeApi, state: TurnState) -> TurnStream:
+    """Return the stream of a turn whose response nobody here asked for."""
+    create = {"type": "response.create", "response": with_token({}, state.token)}
+    sender = TurnSender(core, api, state, item=None, create=create, audio=None)
+    return TurnStream(core, api, state, sender, output_format(api.effective, None))
+
+
 def with_token(response: Mapping[str, Any], token: str) -> dict[str, Any]:
     """Add the token to the metadata, unless the caller used up every pair."""
     given = response.get("metadata")
@@ -270,7 +281,7 @@ class Turns:
             if self._core.ended_quietly:
                 raise StopIteration from None
             raise
-        return TurnStream(self._core, self._api, state, None, output_format(self._api.effective, None))
+        return stream_of(self._core, self._api, state)
 
     def close(self) -> None:
         """Stop: later responses go to the mailbox. Turns not taken yet are cancelled."""

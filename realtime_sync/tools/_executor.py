@@ -158,8 +158,8 @@ class Executor:
             batches |= {each.job.batch for each in self._workers.values() if each.job is not None}
             for batch in batches:
                 self._cancel_locked(batch)
-            while self._idle:
-                self._idle.pop().wake()
+            for waiter in self._idle:
+                waiter.wake()
 
     def running(self) -> tuple[str, ...]:
         """Return the names of the tools that run, or hang, on other threads than this one."""
@@ -175,7 +175,8 @@ class Executor:
         with self._lock:
             waiting = len(self._queue)
             for _ in range(min(waiting, len(self._idle))):
-                self._idle.pop().wake()
+                self._idle[-1].wake()  # Before it leaves the list: see `Waiter`.
+                self._idle.pop()
                 waiting -= 1
             wanted = min(waiting, self._room_locked())
         started = 0
@@ -283,9 +284,8 @@ class Executor:
             batch.parent.waits -= 1
             batch.parent = None
         batch.session = batch.turn = None
-        waiter, batch.waiter = batch.waiter, None
-        if waiter is not None:
-            waiter.wake()
+        if batch.waiter is not None:
+            batch.waiter.wake()
 
     @staticmethod
     def _tell(batches: list[Batch]) -> None:
