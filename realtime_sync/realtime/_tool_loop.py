@@ -52,9 +52,6 @@ class ToolLoop:
 
     def _begin(self, due: CallsDue, builder: TurnBuilder) -> None:
         core, state, tools = self._core, self._state, self._api.tools
-        session = self._api.session()
-        if session is None:
-            return  # It was dropped, and is being closed.
         self.pending = True
 
         def done(batch: Batch) -> None:
@@ -62,7 +59,7 @@ class ToolLoop:
                 state.queue.put_locked((0, ToolsDone(batch, due), 0))
 
         turn = builder.turn(state.timings())
-        batch = tools.start(due.calls, session=session, turn=turn, deadline=state.deadline, on_done=done)
+        batch = tools.start(due.calls, session=self._api.session, turn=turn, deadline=state.deadline, on_done=done)
         with core.lock:
             wanted = not (state.queue.ended or state.cancel_asked)
             if wanted:

@@ -55,7 +55,7 @@ class Job:
     output: FunctionOutput | None = None
     expires_at: float | None = None
     """When it has taken too long, monotonic; None: it has not begun, or has no limit."""
-    _context: Any = field(init=False, default=None, repr=False)
+    _context: ToolContext | None = field(init=False, default=None, repr=False)
     """What the tool may know; only from when the call begins until the tool has it."""
     _variables: contextvars.Context = field(init=False, factory=contextvars.copy_context, repr=False)
     """The context variables of the thread that asked for the call, which the tool sees too."""
@@ -70,7 +70,7 @@ class Job:
         batch = self.batch
         self.expires_at = None if self.limit is None else time.monotonic() + self.limit
         self._context = ToolContext(
-            session=batch.session,
+            session=batch.session(),
             turn=batch.turn,
             call_id=self.call.call_id,
             name=self.call.name,
@@ -83,6 +83,8 @@ class Job:
     def run(self) -> FunctionOutput:
         """Call the function, on a thread of the executor, once it has begun; never raises."""
         context, self._context = self._context, None
+        if context is None or context.session is None:  # Dropped, so that nobody will ever read this.
+            return FunctionOutput(self.call.call_id, "", failed=True)
         text, failed = self._variables.run(self.tool.answer, self.call.arguments, context)
         return FunctionOutput(self.call.call_id, text, failed)
 
@@ -91,7 +93,8 @@ class Job:
 class Batch:
     """Calls that run beside each other. The executor's lock guards what is not given at the start."""
 
-    session: Any = field(repr=False)
+    session: Callable[[], Any] = field(repr=False)
+    """Returns what tools know as the session, or None: it was dropped. Only a tool that runs keeps it alive."""
     turn: Any = field(repr=False)
     deadline: Deadline
     on_done: Callable[[Batch], None] = field(repr=False)

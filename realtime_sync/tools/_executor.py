@@ -197,14 +197,14 @@ class Executor:
 
     def _room_locked(self) -> int:
         """Return how many more threads may take jobs. One that waits for other tools does not count as running."""
-        running = sum(not each.waits for each in self._workers.values())
+        running = len([each for each in self._workers.values() if not each.waits])
         return min(MAX_RUNNING - running, MAX_THREADS - len(self._workers) - len(self._lost))
 
     def _fail_the_hopeless(self) -> None:
         """Fail what waits, if no thread is left that could ever take it."""
         done: list[Batch] = []
         with self._lock:
-            if any(not each.waits for each in self._workers.values()):
+            if [each for each in self._workers.values() if not each.waits]:
                 return
             while self._queue:
                 job = self._queue.popleft()
@@ -279,11 +279,10 @@ class Executor:
 
     @staticmethod
     def _let_go_locked(batch: Batch) -> None:
-        """Wake whoever waits for a batch, and forget what only its calls needed."""
+        """Wake whoever waits for a batch."""
         if batch.parent is not None:
             batch.parent.waits -= 1
             batch.parent = None
-        batch.session = batch.turn = None
         if batch.waiter is not None:
             batch.waiter.wake()
 

@@ -95,13 +95,11 @@ def result_text(value: Any) -> str:
     Raises:
         ToolError: JSON does not have the value.
     """
-    plain = to_plain(value)
-    if plain is None:
-        return ""
-    if isinstance(plain, str):
-        return plain
     try:
-        return json.dumps(plain)
+        plain = to_plain(value)
+        if plain is None:
+            return ""
+        return plain if isinstance(plain, str) else json.dumps(plain)
     except (TypeError, ValueError, RecursionError) as error:
         msg = f"the result is none that can be written as JSON: {error}"
         raise ToolError(msg) from error

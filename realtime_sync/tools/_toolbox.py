@@ -74,7 +74,7 @@ class Toolbox:
         self,
         calls: Sequence[FunctionCall],
         *,
-        session: Any,
+        session: Callable[[], Any],
         turn: Any,
         deadline: Deadline,
         on_done: Callable[[Batch], None],
@@ -83,7 +83,7 @@ class Toolbox:
 
         Args:
             calls: at least one.
-            session, turn: for `ToolContext`.
+            session, turn: for `ToolContext`; the session as a function that returns it, or None once it is dropped.
             deadline: of the turn, for `ToolContext`.
             on_done: called once all outputs are there; see `Batch`.
         """

@@ -10,9 +10,9 @@ Importing this package loads no catalogue.
 
 from __future__ import annotations
 
-from realtime_sync.wire._converter import to_plain, value_maker
 from realtime_sync.wire._decode import event_decoder, event_names, field_names, parse_event
 from realtime_sync.wire._encode import encode_event, to_wire
+from realtime_sync.wire._values import to_plain, value_maker
 
 __all__ = [
     "encode_event",

@@ -21,9 +21,9 @@ from cattrs import (
     ForbiddenExtraKeysError,
     IterableValidationError,
     IterableValidationNote,
+    gen,
     transform_error,
 )
-from cattrs.gen import make_dict_structure_fn, typeddicts
 
 from realtime_sync.types._base import UnknownEvent, UnknownObject, WireObject, layout_of
 from realtime_sync.wire._misfit import Misfit
@@ -238,12 +238,8 @@ _converter = _build_converter()
 
 
 def value_maker(annotation: Any) -> Callable[[Any], Any]:
-    """Return the function that makes a value of a type out of decoded JSON; it raises `ValueError`, naming all faults.
-
-    Args:
-        annotation: of what JSON has, enums, TypedDicts, attrs classes and dataclasses.
-    """
-    hook = _values.get_structure_hook(bare(annotation), cache_result=False)
+    """See `realtime_sync.wire.value_maker`."""
+    hook = _users.get_structure_hook(bare(annotation), cache_result=False)
 
     def make(value: Any) -> Any:
         try:
@@ -256,11 +252,8 @@ def value_maker(annotation: Any) -> Callable[[Any], Any]:
 
 
 def to_plain(value: Any) -> Any:
-    """Return a value with every enum, set, attrs class, dataclass and object of the wire in it as JSON has it.
-
-    What JSON does not have stays as it is.
-    """
-    return _values.unstructure(value)
+    """See `realtime_sync.wire.to_plain`."""
+    return _users.unstructure(value)
 
 
 def _fault(what: str, path: str) -> str:
@@ -279,8 +272,8 @@ def _describe(error: BaseException, kind: Any) -> str:
 
 def _hook_for_users_class(cls: Any) -> _Hook:
     """Structure a class strictly. For what may be left out, and may not be null, null is as good as nothing."""
-    generate: Any = typeddicts.make_dict_structure_fn if is_typed_dict(cls) else make_dict_structure_fn
-    make: _Hook = generate(cls, _values)
+    generate: Any = (gen.typeddicts if is_typed_dict(cls) else gen).make_dict_structure_fn
+    make: _Hook = generate(cls, _users)
     not_null = {each.name for each in class_fields(cls) if not (each.required or accepts_none(each.annotation))}
 
     def structure(value: Any, _: Any = None) -> Any:
@@ -298,7 +291,7 @@ def _hook_for_items(annotation: Any) -> _Hook:
     kinds = get_args(annotation) or ((Any, ...) if origin is tuple else (Any,))
     make = SEQUENCES[origin]
     size = None if origin is not tuple or kinds[-1] is Ellipsis else len(kinds)
-    hooks = [(each, _values.get_structure_hook(each)) for each in kinds if each is not Ellipsis]
+    hooks = [(each, _users.get_structure_hook(each)) for each in kinds if each is not Ellipsis]
 
     def structure(value: Any, _: Any = None) -> Any:
         if value.__class__ is not list:
@@ -313,7 +306,7 @@ def _hook_for_items(annotation: Any) -> _Hook:
 
 def _hook_for_mapping(annotation: Any) -> _Hook:
     kind = (*get_args(annotation), Any, Any)[1]
-    hook = _values.get_structure_hook(kind)
+    hook = _users.get_structure_hook(kind)
 
     def structure(value: Any, _: Any = None) -> Any:
         if value.__class__ is not dict:
@@ -338,13 +331,14 @@ def _each(annotation: Any, entries: Iterable[tuple[Any, Any]], hooks: list[tuple
 
 
 def _hook_for_union(annotation: Any) -> _Hook:
-    """Structure a union: the first member that takes the value, the one of the value's very class before all."""
-    members = [(each, _values.get_structure_hook(each)) for each in get_args(annotation)]
+    """Structure a union: the first member that takes the value; for a number, the one of its very kind before all."""
+    members = [(each, _users.get_structure_hook(each)) for each in get_args(annotation)]
 
     def structure(value: Any, _: Any = None) -> Any:
         near: list[BaseValidationError] = []
         expected: dict[str, None] = {}
-        for member, hook in sorted(members, key=lambda each: bare(each[0]) is not value.__class__):
+        kind = value.__class__ if value.__class__ in (int, float) else None
+        for member, hook in sorted(members, key=lambda each: bare(each[0]) is not kind):
             try:
                 return hook(value, member)
             except BaseValidationError as error:
@@ -359,6 +353,15 @@ def _hook_for_union(annotation: Any) -> _Hook:
     return structure
 
 
+def _hook_for_scalar(plain: _Hook) -> _Hook:
+    """Structure a scalar, and an enum whose members are such scalars: cattrs takes that for a scalar like its bases."""
+
+    def structure(value: Any, kind: Any = None) -> Any:
+        return choice_hook(kind)(value, kind) if is_enum(kind) else plain(value, kind)
+
+    return structure
+
+
 def _build_values_converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, unstruct_collection_overrides={AbstractSet: list})
 
@@ -369,7 +372,7 @@ def _build_values_converter() -> Converter:
         return is_enum(annotation) or get_origin(annotation) is Literal
 
     for scalar, hook in SCALARS.items():
-        converter.register_structure_hook(scalar, hook)
+        converter.register_structure_hook(scalar, _hook_for_scalar(hook))
     converter.register_structure_hook_factory(is_choice, choice_hook)
     converter.register_structure_hook_factory(is_a(SEQUENCES), _hook_for_items)
     converter.register_structure_hook_factory(is_a(MAPPINGS), _hook_for_mapping)
@@ -377,7 +380,7 @@ def _build_values_converter() -> Converter:
     converter.register_structure_hook_factory(has_fields, _hook_for_users_class)
     converter.register_structure_hook_factory(
         lambda annotation: bare(annotation) is not annotation,
-        lambda annotation: _values.get_structure_hook(bare(annotation)),
+        lambda annotation: _users.get_structure_hook(bare(annotation)),
     )
     converter.register_unstructure_hook_func(
         lambda cls: is_class(cls) or cls is UnknownEvent, lambda value: value.to_dict()
@@ -385,4 +388,4 @@ def _build_values_converter() -> Converter:
     return converter
 
 
-_values = _build_values_converter()
+_users = _build_values_converter()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import math
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 from collections.abc import Set as AbstractSet
@@ -126,6 +127,7 @@ SCALARS: Mapping[Any, Callable[[Any, Any], Any]] = {
 """What checks each kind of scalar."""
 
 
+@functools.lru_cache(maxsize=256)
 def choice_hook(annotation: Any) -> Callable[[Any, Any], Any]:
     """Return what makes a value of a Literal or a member of an Enum."""
     members: tuple[tuple[Any, Any], ...]
