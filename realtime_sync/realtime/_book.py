@@ -472,6 +472,7 @@ class TurnBook:
         turn.phase = Phase.OVER
         self.input.release_locked(turn)
         self.slot.release_locked(turn)
+        self.slot.dismiss_locked(turn)
 
     def _finish(self, turn: TurnState) -> None:
         self._let_go(turn)
