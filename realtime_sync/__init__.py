@@ -4,10 +4,16 @@ from realtime_sync import Client
 
 with Client().realtime.connect(model="gpt-realtime", modalities=["text"]) as rt:
     print(rt.ask("Hello!").text)
+
+Importing this loads errors and options only; the rest loads when it is first asked for.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from realtime_sync._version import __version__
-from realtime_sync.client import Client
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, RetryPolicy
 from realtime_sync.errors import (
     AcknowledgementUnknown,
@@ -44,10 +50,14 @@ from realtime_sync.errors import (
     TurnInterrupted,
     UnprocessableEntityError,
 )
-from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
-from realtime_sync.session import Subscription
-from realtime_sync.tools import ToolContext, tool
-from realtime_sync.types import UndecodableEvent, UnknownEvent
+
+if TYPE_CHECKING:
+    from realtime_sync import types as types  # for whoever writes realtime_sync.types
+    from realtime_sync.client import Client
+    from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
+    from realtime_sync.session import Subscription
+    from realtime_sync.tools import ToolContext, tool
+    from realtime_sync.types import UndecodableEvent, UnknownEvent
 
 __all__ = [
     "NOT_GIVEN",
@@ -97,3 +107,31 @@ __all__ = [
     "__version__",
     "tool",
 ]
+
+# Where the names are that are imported above for type checkers only.
+_HOMES = {
+    "Client": "client",
+    "RealtimeSession": "realtime",
+    "Subscription": "session",
+    "ToolContext": "tools",
+    "Turn": "realtime",
+    "TurnStream": "realtime",
+    "UndecodableEvent": "types",
+    "UnknownEvent": "types",
+    "tool": "tools",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a name stands for when it is first asked for. Any thread."""
+    if name == "types":
+        return importlib.import_module("realtime_sync.types")
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = globals()[name] = getattr(importlib.import_module(f"realtime_sync.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES, "types"]

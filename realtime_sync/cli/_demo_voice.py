@@ -36,7 +36,7 @@ def speak(client: Client, options: argparse.Namespace) -> Row:
     print("\n")
     if turn.input_transcript:
         print(f"     the server heard: {turn.input_transcript}")
-    if turn.audio:
+    if turn.audio and turn.audio_format is not None:
         turn.save_wav(options.output)
         seconds = turn.audio_format.seconds(len(turn.audio))
         print(f"     {seconds:.1f} s of answer are in {options.output}")

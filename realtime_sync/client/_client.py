@@ -174,10 +174,8 @@ class Client(ClosesOnExit):
     def close(self) -> None:
         """Close every session that is open, and end every wait before a retry. Any thread, any number of times."""
         self._closed = True
-        for key in tuple(self._pauses):
-            waiter = self._pauses.pop(key, None)
-            if waiter is not None:
-                waiter.wake()
+        for waiter in tuple(self._pauses.values()):
+            waiter.wake()
         sessions = [session for reference in tuple(self._sessions.values()) if (session := reference()) is not None]
         self._sessions = {}
         for session in sessions:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._events import refused_event_id
+from realtime_sync.realtime._input_book import TRANSCRIPT_ENDS
 from realtime_sync.realtime._mirror import MIRRORED, ConversationMirror
 from realtime_sync.realtime._resume import RealtimeResumption
 from realtime_sync.realtime._rules import HARMLESS_CODES, RULES, error_code
-from realtime_sync.realtime._settings import part_of
+from realtime_sync.realtime._settings import part_of, transcribes
 from realtime_sync.realtime._state import AUDIO_DELTA, TurnState
 from realtime_sync.session import Core, Entry, EventQueue, Rule
 from realtime_sync.tools import Toolbox
+from realtime_sync.types import UnknownEvent
 
-__all__ = ["RealtimeApi"]
+__all__ = ["SESSION_EVENTS", "RealtimeApi"]
 
 _VAD_MAY_START = frozenset({"input_audio_buffer.speech_stopped", "input_audio_buffer.timeout_triggered"})
 
-_SESSION = frozenset({"session.created", "session.updated"})
+SESSION_EVENTS = frozenset({"session.created", "session.updated"})
 _TRACKED = (
-    frozenset({"response.created", "response.done", "error", "input_audio_buffer.committed", AUDIO_DELTA})
-    | _SESSION
+    frozenset(
+        {
+            "response.created",
+            "response.done",
+            "error",
+            "input_audio_buffer.committed",
+            "input_audio_buffer.cleared",
+            "conversation.item.truncated",
+            "conversation.item.deleted",
+        }
+    )
+    | SESSION_EVENTS
     | _VAD_MAY_START
+    | TRANSCRIPT_ENDS
 )
-_NOTED = frozenset({"response.create", "input_audio_buffer.commit"})
+_NOTED = frozenset({"response.create", "input_audio_buffer.commit", "input_audio_buffer.clear"})
 
 
 @define(eq=False)
@@ -37,6 +50,7 @@ class RealtimeApi:
     registry: str = field(init=False, default="realtime")
     rules: Mapping[str, Rule] = field(init=False, default=RULES, repr=False)
     tracked: frozenset[str] = field(init=False, default=_TRACKED, repr=False)
+    counted: frozenset[str] = field(init=False, default=frozenset({AUDIO_DELTA}), repr=False)
     is_call: bool = False
     """The session controls a WebRTC or SIP call, whose audio the server plays."""
     tools: Toolbox = field(factory=Toolbox, repr=False)
@@ -54,6 +68,8 @@ class RealtimeApi:
     """The event id and the tools of the last session.update that had some."""
     resumption: RealtimeResumption | None = field(init=False, default=None, repr=False)
     """For sessions that reconnect."""
+    untold: bool = field(init=False, default=False)
+    """The server was given its time to tell the session, and did not. (No lock: only ever set.)"""
     _core: Core = field(init=False, repr=False)
 
     def bind(self, core: Core) -> None:
@@ -92,8 +108,9 @@ class RealtimeApi:
         kind = event.type
         if self.resumption is not None:
             self._note_for_resumption(self.resumption, event, kind)
-        if kind in _SESSION:
+        if kind in SESSION_EVENTS:
             self.effective = getattr(event, "session", None) or self.effective
+            self.book.transcribes = transcribes(self.effective)
             self.session_id = getattr(self.effective, "id", None) or self.session_id
         elif kind == "error" and self._tools_sent is not None and refused_event_id(event) == self._tools_sent[0]:
             self._tools_sent = None
@@ -109,6 +126,12 @@ class RealtimeApi:
             resumption.refused_locked(refused_event_id(event))
         elif kind in MIRRORED and resumption.mirror is not None:
             resumption.mirror.heard_locked(event)
+
+    def count_locked(self, entries: Sequence[Entry]) -> None:
+        arrived = self.book.spoken.arrived
+        for _, event, _ in entries:
+            if event.type == AUDIO_DELTA and event.__class__ is not UnknownEvent:
+                arrived(event)
 
     def _vad_creates_responses(self) -> bool:
         detection = part_of(self.effective, "audio", "input", "turn_detection")

@@ -20,18 +20,25 @@ from typing import Any
 from attrs import define, field
 
 from realtime_sync.errors import ClosedError, ConnectionClosed, SlowConsumer
-from realtime_sync.realtime._call_book import CallBook
+from realtime_sync.realtime._call_book import TELLS_CALLS, CallBook
+from realtime_sync.realtime._creates import Creates
 from realtime_sync.realtime._events import (
     field_of,
     item_id_of,
-    mapping_of,
-    metadata_of,
     refused_event_id,
     response_id_of,
     token_in,
 )
-from realtime_sync.realtime._input_book import INPUT_EVENTS, InputBook, transcript_ended
-from realtime_sync.realtime._rules import ACTIVE_RESPONSE, HARMLESS_CODES, TOKEN_KEY, error_code
+from realtime_sync.realtime._input_book import (
+    CLEARED,
+    INPUT_EVENTS,
+    TRANSCRIPT_ENDS,
+    InputBook,
+    clear_id,
+    transcript_ended,
+)
+from realtime_sync.realtime._rules import ACTIVE_RESPONSE, HARMLESS_CODES, error_code
+from realtime_sync.realtime._settings import named_output_format, part_of
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._spoken import SpokenAudio
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
@@ -44,24 +51,7 @@ __all__ = ["TurnBook"]
 MAX_ROUTES = 1024
 MAX_SILENCED = 64
 ABANDONED_SLOT_SECONDS = 10.0
-CREATE_SECONDS = 60.0
 VAD_SECONDS = 3.0
-SUSPECT_SECONDS = 10.0
-"""How long a create may stay unanswered after an error that named no event, before that counts as its answer."""
-
-_TELLS_CALLS = frozenset({"response.created", "response.output_item.done", "response.done"})
-"""The events of a response that tell its calls."""
-
-
-@define(eq=False)
-class _Create:
-    """A `response.create` on its way, whoever sent it."""
-
-    event_id: str
-    turn: TurnState | None
-    token: str | None
-    out_of_band: bool
-    sent_at: float = field(factory=time.monotonic)
 
 
 @define(eq=False, kw_only=True)
@@ -83,15 +73,15 @@ class TurnBook:
     _tools: Toolbox
     slot: ResponseSlot = field(init=False)
     input: InputBook = field(init=False)
+    creates: Creates = field(init=False, factory=Creates)
     calls: CallBook = field(init=False)
     spoken: SpokenAudio = field(init=False, factory=SpokenAudio)
-    echoes: bool = field(init=False, default=False)
-    """The peer has echoed a token of ours, so a response without one is not ours."""
+    transcribes: bool = field(init=False, default=False)
+    """The session transcribes what the user says."""
     _vad_until: float = field(init=False, default=0.0)
     """Until when the server may be about to start a response by itself, on the monotonic clock."""
     listeners: deque[Callable[[TurnState], None]] = field(init=False, factory=deque)
     """Those who want the turns that nobody asked for; the first one gets them."""
-    _creates: deque[_Create] = field(init=False, factory=deque)
     _by_response: dict[str, TurnState] = field(init=False, factory=dict)
     _by_item: dict[str, TurnState] = field(init=False, factory=dict)
     _by_event: dict[str, TurnState] = field(init=False, factory=dict)
@@ -131,9 +121,10 @@ class TurnBook:
 
     @property
     def active_response_id(self) -> str | None:
-        """The id of the conversation's active response, ours or not, or None."""
+        """The id of the conversation's active response, ours or not; None or empty if there is none, or no id."""
         holder = self.slot.holder
-        return holder.response_id if isinstance(holder, TurnState) else self.slot.occupant
+        ours = holder.response_id if isinstance(holder, TurnState) and not holder.out_of_band else None
+        return ours or self.slot.occupant
 
     # -- sent ---------------------------------------------------------------------------------------------------
 
@@ -141,14 +132,16 @@ class TurnBook:
         """Note an item or a create that takes its place in the outgoing order."""
         event_id = data["event_id"]
         if data["type"] == "response.create":
-            response = mapping_of(data.get("response"))
-            token = mapping_of(response.get("metadata")).get(TOKEN_KEY)
-            self._creates.append(_Create(event_id, turn, token, response.get("conversation") == "none"))
+            self.creates.sent(data, turn)
             if turn is not None:
                 turn.phase = Phase.SENT
                 turn.create_event_id = event_id
         elif data["type"] == "input_audio_buffer.commit":
             self.input.sent_commit(event_id, turn)
+            if turn is not None:
+                turn.input_sent = True
+        elif data["type"] == "input_audio_buffer.clear":
+            self.input.sent_clear(event_id)
         elif data["type"] == "conversation.item.create" and turn is not None:
             self._adopt(turn, data["item"]["id"])
         if turn is not None:
@@ -172,18 +165,31 @@ class TurnBook:
             return self._refused(event)
         elif kind in INPUT_EVENTS:
             turn = self._input_event(event, kind)
+        elif kind == CLEARED:
+            return self._cleared(self.input.cleared())
         else:
-            if kind == AUDIO_DELTA and not isinstance(event, UnknownEvent):
-                self.spoken.arrived(event)
             if self._silenced and kind.endswith(".delta") and field_of(event, "response_id") in self._silenced:
                 return DROP
+            self._note(event, kind)
             turn = self._turn_of(event, kind) if self.has_routes else None
         return self._queue_of(turn, event) if turn is not None else None
+
+    def _note(self, event: Any, kind: str) -> None:
+        """Remember of an event what concerns later interruptions and turns, whoever owns it."""
+        if kind == AUDIO_DELTA:
+            if not isinstance(event, UnknownEvent):
+                self.spoken.arrived(event)
+        elif kind == "conversation.item.truncated":
+            self.spoken.cut(field_of(event, "item_id"), getattr(event, "audio_end_ms", None) or 0)
+        elif kind == "conversation.item.deleted":
+            self.spoken.cut(field_of(event, "item_id"), 0)
+        elif kind in TRANSCRIPT_ENDS and field_of(event, "item_id") == self.input.newest_item_id:
+            self.input.newest_item_id = None  # The turn that answers it need not wait for it.
 
     def _queue_of(self, turn: TurnState, event: Any) -> EventQueue | Any | None:
         turn.note_arrival(event.type)
         if turn.watched:
-            if event.type in _TELLS_CALLS:
+            if event.type in TELLS_CALLS:
                 turn.queue.put_locked((0, event, 0))
             return None
         if turn.abandoned:
@@ -232,9 +238,10 @@ class TurnBook:
 
     def _created(self, event: Any) -> TurnState | None:
         response_id = response_id_of(event)
-        create = self._claim(event)
+        create = self.creates.claim(event, by_order=not self.vad_starting)
         if response_id is None:
             return None
+        self.spoken.announced(response_id, named_output_format(getattr(event, "response", None)))
         if create is None:
             return self._start_unasked(response_id)
         self._confirm(create.event_id, event)
@@ -250,11 +257,15 @@ class TurnBook:
         """Note that a response is a turn's."""
         turn.phase = Phase.RUNNING
         turn.response_id = response_id
-        turn.unanswered_speech = False
-        self.calls.answering.discard(turn)
+        turn.heard = True
+        turn.unanswered_speech = turn.in_speech  # What began since the commit is not answered by this.
+        self.input.answered_locked(turn)
+        self.calls.begun(turn)
         self._route(response_id, turn)
         if turn.abandoned or turn.cancel_asked:
             self._submit({"type": "response.cancel", "response_id": response_id})
+        if turn.interrupted:
+            self._silence(response_id)
 
     def _start_unasked(self, response_id: str) -> TurnState | None:
         """Note a response that no create of this side asked for."""
@@ -264,14 +275,11 @@ class TurnBook:
         if speaking is not None:
             self._begin(speaking, response_id)
             return speaking
-        turn = self._open_unasked(response_id)
-        if turn is not None:
-            self._adopt(turn, self.input.newest_item_id)  # What it answers; its transcript may come any time now.
-            self.input.newest_item_id = None
-        return turn
+        return self._open_unasked(response_id)
 
     def _open_unasked(self, response_id: str, *, out_of_band: bool = False) -> TurnState | None:
         """Open a turn for a response that none of our calls asked for, if somebody listens or tools may be called."""
+        answered, self.input.newest_item_id = self.input.newest_item_id, None
         watched = not self.listeners
         if watched and not self.calls.has_tools:
             return None
@@ -279,6 +287,7 @@ class TurnBook:
             queue=self._watch() if watched else self._new_queue(),
             deadline=Deadline(None),
             phase=Phase.RUNNING,
+            input_sent=True,
             out_of_band=out_of_band,
             asked=False,
             watched=watched,
@@ -287,92 +296,81 @@ class TurnBook:
         turn.started_at = time.monotonic()
         self._route(response_id, turn)
         if not watched:
+            self._adopt(turn, answered)  # Its transcript may come any time now.
+            if answered is not None and self.transcribes:
+                turn.transcripts_due.add(answered)
             self.listeners[0](turn)
         return turn
-
-    def _claim(self, event: Any) -> _Create | None:
-        """Find the create that a response.created answers, and take it out of the line."""
-        metadata = metadata_of(event)
-        token = metadata.get(TOKEN_KEY)
-        if token is not None:
-            create = next((each for each in self._creates if each.token == token), None)
-            self.echoes = self.echoes or create is not None
-        elif self._creates and not self.vad_starting:
-            head = self._creates[0]
-            # Without an echo the order decides, unless this peer is known to echo: then it is not ours.
-            create = head if head.token is None or not (self.echoes or metadata) else None
-        else:
-            create = None
-        if create is not None:
-            self._creates.remove(create)
-        return create
 
     def _done(self, event: Any) -> EventQueue | Any | None:
         response_id = response_id_of(event)
         turn = self._by_response.pop(response_id, None) if response_id is not None else None
         self.slot.done_locked(response_id)
-        if response_id is not None and response_id in self._silenced:
+        interrupted = response_id is not None and response_id in self._silenced
+        if response_id is not None and interrupted:
             self._silenced.remove(response_id)
         if turn is None:
             return None
         turn.note_arrival("response.done")
         turn.done_at = time.monotonic()
+        if turn.awaits_detection and _cut_off_by_speech(event):
+            turn.unanswered_speech = True  # Whether or not we were told that it began.
         if turn.abandoned:
-            self._finish(turn)
-            return None if turn.watched else DISCARD
-        answering = self.calls.due(turn, event)
-        if answering:
-            self.slot.release_locked(turn)  # Never held while user code runs.
-        if turn.goes_on():
             turn.phase, turn.response_id = Phase.SPEAKING, None
-            return turn.queue
-        turn.queue.put_locked((0, event, 0))
-        if not answering:
-            self._end_in_order(turn)
+            self._settle(turn)
         else:
+            self._answered(turn, event, interrupted=interrupted)
+        return None if turn.watched else DISCARD  # It is in the turn's queue, before the end of that, if it is over.
+
+    def _answered(self, turn: TurnState, event: Any, *, interrupted: bool) -> None:
+        """Note that a response of a turn has ended: that may not be the end of the turn."""
+        turn.queue.put_locked((0, event, 0))
+        answers = self.calls.due(turn, event, interrupted=interrupted)
+        if turn.answering:  # The calls of this response, or those of one before.
+            self.slot.release_locked(turn)  # Never held while user code runs.
+        if turn.unfinished() if turn.answering else turn.goes_on():
+            turn.phase, turn.response_id = Phase.SPEAKING, None
+        elif turn.answering:
             turn.phase, turn.response_id = Phase.ANSWERING, None
             self.input.release_locked(turn)
-            if turn.watched and turn.answered_rounds == 1:
+            if turn.watched and answers and turn.answered_rounds == 1:
                 self._answer(turn)
-        # Otherwise it is in the turn's queue already, before the end of that queue.
-        return None if turn.watched else DISCARD
-
-    def _end_in_order(self, turn: TurnState) -> None:
-        if turn.transcripts_due:
-            self._let_go(turn)  # Only the transcript of what was asked is still to come.
         else:
-            self._finish(turn)
-            turn.queue.end_locked(lambda: None)
+            self.complete(turn)
 
     def _refused(self, event: Any) -> EventQueue | Any | None:
         event_id = refused_event_id(event)
         if event_id is None:
             return self._refused_something(event)
-        create = next((each for each in self._creates if each.event_id == event_id), None)
-        if create is not None:
-            self._creates.remove(create)
+        self.creates.take(event_id)
         self.input.refused(event_id)
         turn = self._by_event.pop(event_id, None) or self._by_token.get(token_in(event_id))
         if turn is None:
             return None
         if event_id == turn.create_event_id:
             self._create_refused(turn, event)
+        elif turn.clearing and event_id == clear_id(turn):
+            self._cleared(turn)
         elif not turn.abandoned:
             self._fail(turn, event)
-            self.abandon(turn)  # The item was refused, so its response would answer something else.
+            # The item or the audio was refused, so its response would answer something else.
+            turn.input_sent = False
+            self.abandon(turn)
         return DISCARD
 
     def _refused_something(self, event: Any) -> Any | None:
         """Judge an error that names no event, as compatible servers send them."""
         code = error_code(event)
-        if code == ACTIVE_RESPONSE and len(self._creates) == 1 and (turn := self._creates[0].turn) is not None:
-            self._by_event.pop(self._creates.popleft().event_id, None)
+        waiting = self.creates.entries
+        if code == ACTIVE_RESPONSE and len(waiting) == 1 and (turn := waiting[0].turn) is not None:
+            self._by_event.pop(waiting.popleft().event_id, None)
             self._create_refused(turn, event)  # Nothing else can be refused for this reason.
             return DISCARD
+        if code == ACTIVE_RESPONSE and self.input.speaker is not None:
+            # Detection would have answered, while a response runs that it may not interrupt.
+            self.input.speaker.unanswered_speech = False
         if code not in HARMLESS_CODES:
-            for turn in (create.turn for create in self._creates if create.turn is not None):
-                if turn.suspect is None:
-                    turn.suspect, turn.suspected_at = event, time.monotonic()
+            self.creates.suspect(event)
         return None
 
     def _create_refused(self, turn: TurnState, event: Any) -> None:
@@ -411,19 +409,21 @@ class TurnBook:
         if turn.phase is Phase.RUNNING:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
         turn.cancel_asked = turn.phase is not Phase.OVER
-        self.calls.drop(turn)
-        if turn.phase is Phase.ANSWERING:
-            self._end_in_order(turn)
+        self.answered(turn)
 
     def answered(self, turn: TurnState) -> None:
-        """End a turn whose calls are answered, but whose response does not go on: others are the caller's to answer."""
+        """Note that nothing more is made of a turn's calls: it is over, unless its speech goes on."""
         self.calls.drop(turn)
         if turn.phase is Phase.ANSWERING:
-            self._end_in_order(turn)
+            self.complete(turn)
 
     def abandon(self, turn: TurnState) -> None:
         """Let nobody see the rest of a turn: cancel it by id and discard what still comes."""
-        if turn.phase is Phase.OVER or turn.abandoned:
+        if turn.phase is Phase.OVER:
+            if turn.transcripts_due:
+                self.leave(turn)
+            return
+        if turn.abandoned:
             return
         turn.abandoned_at = time.monotonic()
         self.calls.drop(turn)
@@ -432,27 +432,56 @@ class TurnBook:
             turn.queue.end_locked(lambda: None)
         if turn.phase is Phase.RUNNING:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
-        elif turn.phase is Phase.SPEAKING:
-            if not turn.committed:
-                self._submit({"type": "input_audio_buffer.clear"})  # Or it would be part of the next turn.
-            if not (turn.awaits_detection and turn.heard):
-                self._finish(turn)  # Otherwise the answer may be on its way: it is cancelled when it comes.
-        elif turn.phase in (Phase.WAITING, Phase.REFUSED, Phase.ANSWERING):
+        if self.input.floor.holder is turn and turn.started_at is not None and turn.leaves_audio():
+            turn.clearing = True  # Or it would be part of the next turn, which has to wait for that.
+            self._submit({"type": "input_audio_buffer.clear", "event_id": clear_id(turn)})
+        self._settle(turn)
+
+    def _settle(self, turn: TurnState) -> None:
+        """Let go of an abandoned turn as soon as nothing more can come of it."""
+        answer_due = turn.awaits_detection and turn.committed and turn.unanswered_speech
+        if turn.phase in (Phase.WAITING, Phase.REFUSED, Phase.ANSWERING) or (
+            turn.phase is Phase.SPEAKING and not turn.clearing and not answer_due
+        ):
             self._finish(turn)
 
-    def interrupt(self, response_id: str) -> None:
-        """Let nothing of a running response reach anybody any more but its end."""
-        turn = self._by_response.get(response_id)
-        if turn is not None:
-            turn.cancel_asked = True
-        if response_id not in self._silenced:
-            self._silenced.append(response_id)
+    def _cleared(self, turn: TurnState | None) -> Any | None:
+        """Note that the server's buffer holds nothing more of a turn that was left."""
+        if turn is None:
+            return None
+        turn.clearing = False
+        if turn.in_speech:
+            turn.in_speech = turn.unanswered_speech = False  # It was cleared with the rest.
+        self._settle(turn)
+        return DISCARD
 
-    def interrupt_tools(self) -> None:
-        """End the turns of the conversation whose calls are being answered: what the tools make is dropped."""
+    def interrupt(self) -> str | None:
+        """Let nothing of the active response reach anybody any more but its end; return its id.
+
+        A response that was asked for and has not begun is cancelled when it begins. What tools make is dropped.
+        """
         for turn in tuple(self.calls.answering):
             if not turn.out_of_band:
                 self.cancel(turn)
+        active = self.active_response_id
+        if active:
+            self._silence(active)
+            return active
+        holder = self.slot.holder
+        if isinstance(holder, TurnState) and holder.phase is Phase.SENT and not holder.out_of_band:
+            holder.interrupted = holder.cancel_asked = True
+        return None
+
+    def _silence(self, response_id: str) -> None:
+        if response_id not in self._silenced:
+            self._silenced.append(response_id)
+
+    def complete(self, turn: TurnState) -> None:
+        """End a turn that was answered, but for the transcript of what was asked, where that is still to come."""
+        if turn.transcripts_due:
+            self._let_go(turn)
+        else:
+            self.leave(turn)
 
     def leave(self, turn: TurnState) -> None:
         """End a turn whose response is over, whether or not the transcript of its input has come."""
@@ -481,46 +510,28 @@ class TurnBook:
             self._by_item.pop(item_id, None)
         for event_id in turn.event_ids:
             self._by_event.pop(event_id, None)
+            self.input.refused(event_id)
         self._by_token.pop(turn.token, None)
         self._close_queue(turn.queue)
 
     def tick(self) -> None:
         """Give up on creates that were never answered and on abandoned turns that never end."""
         now = time.monotonic()
-        while self._creates and now - self._creates[0].sent_at > CREATE_SECONDS and self._is_orphan(self._creates[0]):
-            create = self._creates.popleft()
-            if create.turn is not None:
-                self._finish(create.turn)
-        self._judge_suspects(now)
-        speaker = self.input.speaker
-        if (
-            speaker is not None
-            and speaker.phase is Phase.SPEAKING
-            and now - (speaker.abandoned_at or now) > VAD_SECONDS
-        ):
-            self._finish(speaker)  # It was left, and what was heard of it was not answered.
-        holder = self.slot.holder
-        left = holder.abandoned_at if isinstance(holder, TurnState) else None
-        if left is not None and now - left > ABANDONED_SLOT_SECONDS:
-            if not self.echoes:
-                # Its answer could only be told by the order, and would take the next turn's place.
-                self._creates = deque(each for each in self._creates if each.turn is not holder)
-            self.slot.release_locked(holder)
-        self.slot.tick_locked(now)
-
-    def _judge_suspects(self, now: float) -> None:
-        """Fail the turns that stayed unanswered after an error that named nothing."""
-        for create in list(self._creates):
-            turn = create.turn
-            if turn is None or turn.suspect is None or turn.abandoned or now - turn.suspected_at <= SUSPECT_SECONDS:
-                continue
-            self._creates.remove(create)
+        for turn in self.creates.expire(now):
+            self._finish(turn)
+        for turn in self.creates.judge(now):
             self._fail(turn, turn.suspect)
             self._finish(turn)
-
-    @staticmethod
-    def _is_orphan(create: _Create) -> bool:
-        return create.turn is None or create.turn.abandoned
+        speaker = _left(self.input.floor.holder, now - VAD_SECONDS)
+        if speaker is not None and speaker.phase is Phase.SPEAKING:
+            self._finish(speaker)  # What was heard of it was neither cleared nor answered.
+        holder = _left(self.slot.holder, now - ABANDONED_SLOT_SECONDS)
+        if holder is not None:
+            if not self.creates.echoes:
+                self.creates.forget(holder)  # Its answer, told by the order, would take the next turn's place.
+            self.slot.release_locked(holder)
+            self.input.release_locked(holder)
+        self.slot.tick_locked(now)
 
     @staticmethod
     def is_over(claim: object) -> bool:
@@ -543,7 +554,7 @@ class TurnBook:
             turn.queue.end_locked((lambda: None) if was_over else functools.partial(ClosedError, **_details(error)))
             self._close_queue(turn.queue)
             self.slot.release_locked(turn)
-        self._creates.clear()
+        self.creates.entries.clear()
         self._silenced.clear()
         for each in (self._by_response, self._by_item, self._by_event):
             each.clear()
@@ -557,7 +568,7 @@ class TurnBook:
         for turn in self._all():
             turn.phase = Phase.OVER
             self.calls.drop(turn)
-        self._creates.clear()
+        self.creates.entries.clear()
         self._by_response.clear()
         self._by_item.clear()
         self._by_event.clear()
@@ -577,6 +588,18 @@ class TurnBook:
             oldest.queue.end_locked(lambda: SlowConsumer(f"{MAX_ROUTES} responses run, none of which ends"))
             self._finish(oldest)
         self._by_response[response_id] = turn
+
+
+def _left(holder: object, before: float) -> TurnState | None:
+    """Return what holds a slot, if it is a turn that was abandoned before a moment."""
+    if isinstance(holder, TurnState) and holder.abandoned_at is not None and holder.abandoned_at < before:
+        return holder
+    return None
+
+
+def _cut_off_by_speech(event: Any) -> bool:
+    """Tell whether a response.done is of a response that voice detection cancelled."""
+    return bool(part_of(getattr(event, "response", None), "status_details", "reason") == "turn_detected")
 
 
 def _details(error: ConnectionClosed) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from realtime_sync.realtime._state import TurnState
 from realtime_sync.tools import Batch, FunctionCall, Toolbox
 from realtime_sync.types import UnknownEvent
 
-__all__ = ["CallBook", "CallsDue", "ToolsDone"]
+__all__ = ["TELLS_CALLS", "CallBook", "CallsDue", "ToolsDone"]
+
+TELLS_CALLS = frozenset({"response.created", "response.output_item.done", "response.done"})
+"""The events of a response that tell its calls."""
 
 
 @frozen
@@ -54,10 +57,10 @@ class CallBook:
         if getattr(item, "type", None) == "function_call":
             turn.calls.append(item)
 
-    def due(self, turn: TurnState, event: Any) -> bool:
+    def due(self, turn: TurnState, event: Any, *, interrupted: bool) -> bool:
         """Tell whether the response that has just ended makes calls to be answered now, noting them in the turn."""
         finished, turn.calls = turn.calls, []
-        if not self.has_tools or turn.cancel_asked or turn.answered_rounds >= self._tools.max_rounds:
+        if not self.has_tools or interrupted or turn.cancel_asked or turn.answered_rounds >= self._tools.max_rounds:
             return False
         if not turn.may_answer or turn.response_id is None:
             return False
@@ -75,11 +78,19 @@ class CallBook:
             return False
         turn.answered_rounds += 1
         turn.due[turn.response_id] = CallsDue(mine, others=len(mine) < len(called))
+        turn.answering = True
         self.answering.add(turn)
         return True
 
+    def begun(self, turn: TurnState) -> None:
+        """Note that the response has begun that goes on after a turn's calls, or another one."""
+        turn.answering = bool(turn.batches or turn.due)
+        if not turn.answering:
+            self.answering.discard(turn)
+
     def drop(self, turn: TurnState) -> None:
         """Forget what a turn's tools make: nobody wants it any more."""
+        turn.answering = False
         self.answering.discard(turn)
         turn.due.clear()
         for batch in turn.batches:

@@ -29,13 +29,13 @@ class TurnInput:
         item: the event that adds the user's message to the conversation, or None.
         response: the settings of its response.
         audio: what is spoken, or None.
-        output_format: the format of the audio of its response.
+        output_format: the format of the audio of its response; None: one that this library does not know.
     """
 
     item: dict[str, Any] | None
     response: dict[str, Any]
     audio: AudioInput | None
-    output_format: AudioFormat
+    output_format: AudioFormat | None
 
     @property
     def out_of_band(self) -> bool:
@@ -64,6 +64,10 @@ def turn_input(
     if pace is not None and audio is None:
         msg = "pace is for audio, and there is none"
         raise LocalProtocolError(msg)
+    out_of_band = settings.get("conversation") == "none"
+    if pace is not None and out_of_band:
+        msg = "pace is for audio that is spoken to the conversation; out of band, audio goes out as a whole"
+        raise LocalProtocolError(msg)
     content = [_image(each) for each in _several(images)]
     if text is not None:
         if not isinstance(text, str):
@@ -73,27 +77,35 @@ def turn_input(
     speech = None
     if audio is not None:
         how = InputSettings.of(session)
-        if settings.get("conversation") == "none":
-            # The input buffer is the conversation's own: out of band, audio is a part like any other.
-            whole = b"".join(chunks(audio, how.format))
-            content.append({"type": "input_audio", "audio": base64.b64encode(whole).decode("ascii")})
+        if out_of_band:
+            content.append(_audio_part(audio, how))
         else:
-            if settings and how.detects and how.creates_response:
-                msg = (
-                    "response settings cannot be given with audio while the server starts the response by itself: "
-                    "set turn_detection or its create_response off"
-                )
-                raise LocalProtocolError(msg)
+            _check_settings(settings, how)
             speech = AudioInput(audio, how, pace)
     item = None
     if content:
         message = {"id": new_item_id(), "type": "message", "role": "user", "content": content}
         item = {"type": "conversation.item.create", "item": message}
-    if item is not None and settings.get("conversation") == "none":
+    if item is not None and out_of_band:
         # Nothing out of band may touch the conversation: the message is this response's own input.
         settings["input"] = [*(settings.get("input") or ()), item["item"]]
         item = None
     return TurnInput(item=item, response=settings, audio=speech, output_format=output_format(session, settings))
+
+
+def _audio_part(audio: AudioSource, how: InputSettings) -> dict[str, Any]:
+    """Return audio as a content part: the input buffer is the conversation's own, so out of band it cannot be used."""
+    whole = b"".join(chunks(audio, how.format))
+    return {"type": "input_audio", "audio": base64.b64encode(whole).decode("ascii")}
+
+
+def _check_settings(settings: Mapping[str, Any], how: InputSettings) -> None:
+    if settings and how.detects and how.creates_response:
+        msg = (
+            "response settings cannot be given with audio while the server starts the response by itself: "
+            "set turn_detection or its create_response off"
+        )
+        raise LocalProtocolError(msg)
 
 
 def _several(images: Iterable[Any]) -> list[Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from attrs import frozen
 
+from realtime_sync.audio import AudioFormat
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._events import field_of
-from realtime_sync.realtime._settings import output_format
+from realtime_sync.realtime._settings import named_output_format
+from realtime_sync.realtime._spoken import SpokenItem
 from realtime_sync.realtime._state import AUDIO_DELTA
 from realtime_sync.session import Core
 
@@ -22,7 +25,7 @@ class Interruption:
 
     Attributes:
         response_id: the response that is being cancelled; None: none was active.
-        item_id: the item that was truncated or deleted; None: none was.
+        item_id: the item that is being truncated or deleted; None: none is.
         audio_end_ms: how much of it is left, in milliseconds; 0: the item is deleted. None if `item_id` is.
     """
 
@@ -31,52 +34,61 @@ class Interruption:
     audio_end_ms: int | None = None
 
 
-def interrupt(core: Core, api: RealtimeApi, played_ms: int | None, item_id: str | None) -> Interruption:
+def interrupt(core: Core, api: RealtimeApi, played_ms: float | None, item_id: str | None) -> Interruption:
     """Cancel, drop what waits, truncate: see `RealtimeSession.interrupt`."""
-    if played_ms is not None and (isinstance(played_ms, bool) or played_ms < 0):
-        msg = f"played_ms is a number of milliseconds, 0 or more; got {played_ms!r}"
-        raise LocalProtocolError(msg)
-    audio_format = output_format(api.effective, None)
+    _check(played_ms)
     with core.lock:
         book = api.book
         item = book.spoken.find(item_id)
         if item is None and item_id is not None:
             msg = f"no audio of an item {item_id!r} has arrived in this session"
             raise LocalProtocolError(msg)
-        active = book.active_response_id or None
-        if active is not None:
-            book.interrupt(active)
-        book.interrupt_tools()
+        audio_format = _format_of(item, api) if played_ms is not None else None
+        active = book.interrupt()
         unwanted = {active, item.response_id if item is not None else None} - {None}
-        core.remove_waiting_locked(
-            lambda event: event.type == AUDIO_DELTA and field_of(event, "response_id") in unwanted
-        )
-        cut: tuple[str, int, int] | None = None
-        if played_ms is not None and item is not None:
-            arrived = audio_format.ms(item.size)
-            if played_ms < arrived or active == item.response_id:
-                cut = (item.item_id, item.content_index, min(int(played_ms), arrived))
-                book.spoken.cut(item, audio_format.size(cut[2] / 1000))
+        core.remove_waiting_locked(lambda event: _is_audio_of(event, unwanted))
+        end_ms: int | None = None
+        if played_ms is not None and item is not None and audio_format is not None:
+            grows = active is not None and active == item.response_id
+            if played_ms or grows or active is None or item_id is not None:
+                end_ms = item.heard(played_ms, audio_format, grows=grows)
+            if end_ms is not None:
+                book.spoken.cut(item.item_id, end_ms)
     if active is not None:
         _send(core, {"type": "response.cancel", "response_id": active})
     if api.is_call:
         _send(core, {"type": "output_audio_buffer.clear"})
-    if cut is None:
+    if item is None or end_ms is None:
         return Interruption(response_id=active)
-    where, content_index, audio_end_ms = cut
-    if audio_end_ms:
-        _send(
-            core,
-            {
-                "type": "conversation.item.truncate",
-                "item_id": where,
-                "content_index": content_index,
-                "audio_end_ms": audio_end_ms,
-            },
-        )
+    where = {"item_id": item.item_id}
+    if end_ms:
+        end = {"content_index": item.content_index, "audio_end_ms": end_ms}
+        _send(core, {"type": "conversation.item.truncate", **where, **end})
     else:
-        _send(core, {"type": "conversation.item.delete", "item_id": where})
-    return Interruption(response_id=active, item_id=where, audio_end_ms=audio_end_ms)
+        _send(core, {"type": "conversation.item.delete", **where})
+    return Interruption(response_id=active, item_id=item.item_id, audio_end_ms=end_ms)
+
+
+def _check(played_ms: float | None) -> None:
+    if played_ms is None:
+        return
+    is_number = isinstance(played_ms, int | float) and not isinstance(played_ms, bool)
+    if not is_number or not 0 <= played_ms < float("inf"):
+        msg = f"played_ms is a number of milliseconds, 0 or more; got {played_ms!r}"
+        raise LocalProtocolError(msg)
+
+
+def _format_of(item: SpokenItem | None, api: RealtimeApi) -> AudioFormat | None:
+    """Return the format of an item's audio.
+
+    Raises:
+        ConfigurationError: it is none that this library knows.
+    """
+    return None if item is None else AudioFormat.from_wire(item.format or named_output_format(api.effective))
+
+
+def _is_audio_of(event: Any, response_ids: Collection[str | None]) -> bool:
+    return getattr(event, "type", None) == AUDIO_DELTA and field_of(event, "response_id") in response_ids
 
 
 def _send(core: Core, event: dict[str, Any]) -> None:

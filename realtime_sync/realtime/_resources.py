@@ -27,6 +27,7 @@ __all__ = [
     "OutputAudioBufferResource",
     "ResponseResource",
     "SessionResource",
+    "audio_pieces",
     "new_item_id",
 ]
 
@@ -209,7 +210,7 @@ class InputAudioBufferResource(_Resource):
         Returns:
             The id of the (last) event.
         """
-        pieces = list(_audio_pieces(audio))
+        pieces = list(audio_pieces(audio))
         sent = ""
         for number, piece in enumerate(pieces, 1):
             last = event_id if number == len(pieces) else None
@@ -286,7 +287,7 @@ def new_item_id() -> str:
     return f"item_{secrets.token_hex(10)}"
 
 
-def _audio_pieces(audio: bytes | bytearray | memoryview | str) -> Iterator[str]:
+def audio_pieces(audio: bytes | bytearray | memoryview | str) -> Iterator[str]:
     """Yield base64 text, at most the server's limit of audio each (and once for empty audio)."""
     if isinstance(audio, str):
         try:

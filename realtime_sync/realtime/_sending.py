@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import threading
 import time
@@ -11,25 +10,32 @@ from typing import Any
 
 from realtime_sync.errors import LocalProtocolError, RealtimeSyncError, RequestTimeout, SendTimeout
 from realtime_sync.realtime._api import RealtimeApi
-from realtime_sync.realtime._resources import new_item_id
-from realtime_sync.realtime._slot import UNKNOWN_RESPONSE
+from realtime_sync.realtime._resources import audio_pieces, new_item_id
+from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._source import AudioInput
 from realtime_sync.realtime._state import Phase, TurnState
 from realtime_sync.session import Core, Deadline
 from realtime_sync.tools import FunctionOutput
 from realtime_sync.types import UnknownObject, WireObject
 
-__all__ = ["OutOfTime", "TurnSender"]
+__all__ = ["NothingHeard", "OutOfTime", "TurnSender"]
 
 RETRY_SECONDS = 1.0
 HEARING_SECONDS = 10.0
-"""How long the server may take to find speech in audio that it has got, beyond the length of that audio."""
-TRANSCRIPT_SECONDS = 2.0
-"""How long a turn waits, after its response, for the transcript of what was asked."""
+"""How long the server may take to find speech in audio that it has got; beyond the length of that audio, if it got it
+faster than it was spoken."""
+SETTLE_SECONDS = 0.5
+"""How long a turn whose audio has ended, and was answered, waits for the server to find speech in the last of it."""
+CATCH_UP_PIECES = 8
+"""How many pieces of audio go out at most before the next event is looked at."""
 
 
 class OutOfTime(Exception):
     """The turn's time is up. Never leaves the library."""
+
+
+class NothingHeard(Exception):
+    """The server found no speech in the turn's audio. Never leaves the library."""
 
 
 class TurnSender:
@@ -64,8 +70,8 @@ class TurnSender:
         self._create: dict[str, Any] = create
         self._audio = audio
         self._appends = itertools.count(1)
-        self._give_up_at: float | None = None
-        """When to stop waiting for the server to hear speech, or for a transcript; monotonic."""
+        self._hearing = 0.0
+        """For how many seconds, once settled, the server may still find first speech."""
 
     # -- the beginning --------------------------------------------------------------------------------------------
 
@@ -82,29 +88,12 @@ class TurnSender:
             else:
                 self._speak(self._audio)
         except RealtimeSyncError as error:
-            safe = error.replay_safe and state.started_at is None
-            if isinstance(error, SendTimeout) and state.deadline.passed():
-                msg = "the turn could not be sent in time: the server takes no data"
-                raise RequestTimeout(msg, replay_safe=safe) from error
-            error.replay_safe = safe
+            error.replay_safe = error.replay_safe and state.started_at is None
             raise
 
     def _speak(self, audio: AudioInput) -> None:
         state, book = self._state, self._api.book
-        floor = book.input.floor
-        if isinstance(floor.holder, TurnState) and floor.holder.fed_by == threading.get_ident():
-            msg = (
-                "the audio source of a turn asked for another turn with audio, which would wait for the first for ever"
-            )
-            raise LocalProtocolError(msg)
-        token = object()
-        try:
-            self._core.flow.begin_wait(token)
-            if not floor.acquire(state, state.deadline):
-                raise OutOfTime
-        finally:
-            self._core.flow.waits.discard(token)
-        self._check_open()
+        self._acquire(book.input.floor)
         if state.awaits_detection:
             self._take_slot(front=False)  # Or the speech would cut off the response of another call.
         with self._core.lock:
@@ -120,38 +109,46 @@ class TurnSender:
 
     def wait_until(self) -> Deadline:
         """Return until when the consumer may wait for an event; then it calls `overdue`."""
-        left = self._state.deadline.remaining()
         if self._audio is not None:
-            due = self._audio.due()
-            return Deadline(due if left is None else min(due, left))
-        if self._give_up_at is not None:
-            until = max(0.0, self._give_up_at - time.monotonic())
-            return Deadline(until if left is None else min(until, left))
-        return self._state.deadline
+            return self._state.sooner(self._audio.due())
+        patience = self._patience()
+        return self._state.deadline if patience is None else self._state.sooner(max(0.0, patience))
+
+    def _patience(self) -> float | None:
+        """Return for how many seconds more the server may find speech that changes something; None: without limit."""
+        state = self._state
+        if not state.input_sent or not state.detected:
+            return None
+        if not state.heard:
+            return state.settled_at + self._hearing - time.monotonic()
+        return state.settled_at - time.monotonic() if state.is_answered() else None
+
+    def catch_up(self) -> None:
+        """Send the audio that must not wait for the consumer any longer, before it takes the next event."""
+        for _ in range(CATCH_UP_PIECES):
+            if self._audio is None or not self._audio.presses():
+                return
+            self.feed()
 
     def overdue(self) -> None:
         """Do what the time has come for.
 
         Raises:
             OutOfTime: for nothing more.
-            RequestTimeout: the server heard no speech.
+            NothingHeard: the server heard no speech.
         """
         state = self._state
-        if state.deadline.passed():
+        settles = state.input_sent and state.is_answered()
+        if state.deadline.passed() and not settles:
             raise OutOfTime
         if self._audio is not None:
             self.feed()
-        elif self._give_up_at is not None and time.monotonic() >= self._give_up_at:
-            self._give_up()
+        elif settles or ((patience := self._patience()) is not None and patience <= 0):
+            self._stop_listening()
 
     def noticed(self, kind: str) -> None:
         """Take an event of the turn into account that its consumer has just taken out."""
-        state = self._state
-        if state.heard and self._give_up_at is not None and not state.transcripts_due:
-            self._give_up_at = None
-        if state.phase is Phase.OVER and state.transcripts_due:
-            self._give_up_at = time.monotonic() + TRANSCRIPT_SECONDS
-        elif kind == "input_audio_buffer.committed" and self._audio is None:
+        if kind == "input_audio_buffer.committed" and self._audio is None:
             self._respond_if_found()
 
     def feed(self) -> None:
@@ -159,15 +156,19 @@ class TurnSender:
         audio, state = self._audio, self._state
         if audio is None:
             return
-        state.fed_by = threading.get_ident()
-        piece = audio.next_piece(enough=state.committed)
-        state.fed_by = None
-        if state.queue.ended:  # Refused or left while the user's own iterator took its time.
+        state.fed_by = threading.current_thread()
+        try:
+            piece = audio.next_piece()
+        except BaseException:
+            with self._core.lock:
+                self._api.book.abandon(state)  # Whatever the source was about to say, it cannot be asked again.
+            raise
+        if state.queue.ended:  # Refused or left, perhaps while the user's own iterator took its time.
             self._audio = None
         elif piece is not None:
-            event = {"type": "input_audio_buffer.append", "audio": base64.b64encode(piece).decode("ascii")}
-            event["event_id"] = f"evt_{state.token}_{next(self._appends)}"
-            self._core.send(event, deadline=state.deadline, claim=state)
+            for text in audio_pieces(piece):
+                event = {"type": "input_audio_buffer.append", "audio": text}
+                self._send({**event, "event_id": f"evt_{state.token}_{next(self._appends)}"})
         else:
             self._audio = None
             self._spoken(audio)
@@ -178,11 +179,10 @@ class TurnSender:
         if not audio.settings.detects:
             self._respond()
             return
+        self._hearing = HEARING_SECONDS + (0 if audio.waits else audio.seconds_sent)
         with self._core.lock:
             state.input_sent = True
-            heard = state.heard
-        if not heard:
-            self._give_up_at = time.monotonic() + HEARING_SECONDS + audio.seconds_sent
+            state.settled_at = time.monotonic() + SETTLE_SECONDS
         self._respond_if_found()
 
     def _respond_if_found(self) -> None:
@@ -192,16 +192,14 @@ class TurnSender:
             self._take_slot(front=False)
             self._send_create()
 
-    def _give_up(self) -> None:
-        """Stop waiting for what did not come."""
+    def _stop_listening(self) -> None:
+        """Stop waiting for speech that did not come."""
         state = self._state
-        self._give_up_at = None
-        if state.transcripts_due:
-            with self._core.lock:
-                self._api.book.leave(state)
-            return
-        msg = "the server's voice detection found no speech in the audio"
-        raise RequestTimeout(msg)
+        with self._core.lock:
+            if not state.heard:
+                raise NothingHeard
+            if state.is_answered():
+                self._api.book.complete(state)
 
     # -- item and create ------------------------------------------------------------------------------------------
 
@@ -214,44 +212,55 @@ class TurnSender:
         self._take_slot(front=False)
         self._send_item()
         if spoken:
-            commit = self._core.complete({"type": "input_audio_buffer.commit"})
-            self._core.send(commit, deadline=state.deadline, claim=state)
-            with self._core.lock:
-                self._api.book.input.release_locked(state)
+            self._send({"type": "input_audio_buffer.commit"})
         if not state.abandoned:  # The item may have been refused already.
             self._send_create()
 
     def _send_item(self) -> None:
         item, self._item = self._item, None
         if item is not None:
-            self._core.send(self._core.complete(item), deadline=self._state.deadline, claim=self._state)
+            self._send(item)
 
     def _wait_for_detection(self) -> None:
         """Hold back while voice detection may be starting a response that could not be told from ours."""
-        book, deadline = self._api.book, self._state.deadline
-        while not book.echoes and (pause := book.vad_pause()) and not deadline.passed() and not self._core.finished:
-            remaining = deadline.remaining()
-            book.slot.wait_response_done(Deadline(pause if remaining is None else min(pause, remaining)))
+        book, state = self._api.book, self._state
+        while (
+            not book.creates.echoes
+            and (pause := book.vad_pause())
+            and not state.deadline.passed()
+            and not self._core.finished
+        ):
+            book.slot.wait_response_done(state.sooner(pause))
 
     def _take_slot(self, *, front: bool) -> None:
-        state = self._state
-        if state.out_of_band and self._api.book.echoes:
+        if self._state.out_of_band and self._api.book.creates.echoes:
             return  # The token tells its events apart, so it need not wait.
+        self._acquire(self._api.book.slot, front=front)
+
+    def _acquire(self, slot: ResponseSlot, *, front: bool = False) -> None:
+        """Wait for the conversation, or for the input.
+
+        Raises:
+            OutOfTime: it did not become free in time.
+            LocalProtocolError: it never would, or the turn was left meanwhile.
+        """
+        state, holder = self._state, slot.holder
+        if isinstance(holder, TurnState) and holder.fed_by is threading.current_thread() and holder.feeds():
+            msg = (
+                "this thread sends the audio of another turn as it consumes it, and would wait for that turn for ever: "
+                "consume it to its end first, or ask on another thread"
+            )
+            raise LocalProtocolError(msg)
         token = object()
         try:
             self._core.flow.begin_wait(token)
-            if not self._api.book.slot.acquire(state, state.deadline, front=front):
+            if not slot.acquire(state, state.deadline, front=front):
                 raise OutOfTime
         finally:
             self._core.flow.waits.discard(token)
-        self._check_open()
-
-    def _check_open(self) -> None:
-        state = self._state
         if state.abandoned:
             with self._core.lock:
-                self._api.book.slot.release_locked(state)
-                self._api.book.input.release_locked(state)
+                slot.release_locked(state)
             msg = "this stream was closed"
             raise LocalProtocolError(msg)
 
@@ -282,20 +291,27 @@ class TurnSender:
         ]
         if not state.out_of_band:
             for item in items:
-                event = {"type": "conversation.item.create", "item": {"id": new_item_id(), **item}}
-                self._core.send(self._core.complete(event), deadline=state.deadline, claim=state)
+                self._send({"type": "conversation.item.create", "item": {"id": new_item_id(), **item}})
         if goes_on:
             self._create = continued(self._create, called, items)
             self._send_create()
         else:
             with self._core.lock:
                 book.answered(state)
-            self.noticed("")
         return True
 
     def _send_create(self) -> None:
-        data = self._core.complete({**self._create, "event_id": None})
-        self._core.send(data, deadline=self._state.deadline, claim=self._state)
+        self._send({**self._create, "event_id": None})
+
+    def _send(self, event: dict[str, Any]) -> None:
+        state = self._state
+        try:
+            self._core.send(self._core.complete(event), deadline=state.deadline, claim=state)
+        except SendTimeout as error:
+            if not state.deadline.passed():
+                raise
+            msg = "the turn could not be sent in time: the server takes no data"
+            raise RequestTimeout(msg, replay_safe=error.replay_safe) from error
 
     def send_again(self) -> None:
         """Send the refused create again, after the next end of a response or a second.
@@ -303,13 +319,10 @@ class TurnSender:
         Raises:
             OutOfTime: the conversation did not become free in time.
         """
-        state = self._state
         book = self._api.book
         if book.slot.occupant == UNKNOWN_RESPONSE:
             # The server knows of an active response that we do not.
-            remaining = state.deadline.remaining()
-            pause = RETRY_SECONDS if remaining is None else min(RETRY_SECONDS, remaining)
-            book.slot.wait_response_done(Deadline(pause))
+            book.slot.wait_response_done(self._state.sooner(RETRY_SECONDS))
         self._take_slot(front=True)
         self._send_create()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from realtime_sync.audio import AudioSource
 from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.realtime._api import RealtimeApi
+from realtime_sync.realtime._api import SESSION_EVENTS, RealtimeApi
 from realtime_sync.realtime._content import turn_input
 from realtime_sync.realtime._interruption import Interruption, interrupt
 from realtime_sync.realtime._resources import (
@@ -25,7 +25,7 @@ from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_t
 from realtime_sync.realtime._turn import Turn
 from realtime_sync.realtime._unasked import UnaskedCalls
 from realtime_sync.realtime._wait_for import WaitsByName
-from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, body_of
+from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Empty, Subscription, body_of
 from realtime_sync.tools import Tool, tool
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ logger = logging.getLogger("realtime_sync")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+GREETING_SECONDS = 3.0
+"""How long the first turn with audio waits for session.created, which tells how audio becomes a turn."""
 
 
 class RealtimeSession(WaitsByName):
@@ -129,8 +132,9 @@ class RealtimeSession(WaitsByName):
         Args:
             text: the user's message.
             audio: what the user says: a path of a WAV file, its bytes, raw bytes in the session's format, a binary
-                file, a `realtime_sync.audio.Recording`, or an iterator of raw pieces for live input. Live input, and
-                audio with a `pace`, is sent while the stream is consumed.
+                file, a `realtime_sync.audio.Recording`, or an iterator of raw pieces for live input. What comes from
+                an iterator or a file (it may be a pipe), and audio with a `pace`, is sent while the stream is consumed,
+                on the thread that does. A source that raises ends the turn with its exception.
             images: URLs, `pathlib.Path`s, the bytes of PNG or JPEG files, or content parts.
             response: settings for this response alone: a class or a dict.
             pace: seconds of audio sent a second, 1.0 for real time. None: as fast as it goes.
@@ -143,11 +147,26 @@ class RealtimeSession(WaitsByName):
             SendTimeout, ConnectionClosed, LocalProtocolError: as `send`.
         """
         self._core.check()
-        with self._core.lock:
-            session = self._api.effective
+        deadline = Deadline(self._turn_timeout if isinstance(timeout, NotGiven) else timeout)
+        session = self._effective(None if audio is None else deadline)
         content = turn_input(session, text, audio, images=images, response=response, pace=pace)
-        seconds = self._turn_timeout if isinstance(timeout, NotGiven) else timeout
-        return start_turn(self._core, self._api, content, seconds)
+        return start_turn(self._core, self._api, content, deadline)
+
+    def _effective(self, deadline: Deadline | None) -> Any:
+        """Return the effective session, or None; with a deadline, wait for the server to tell it, once a session."""
+        core, api = self._core, self._api
+        with core.lock:
+            number, known = core.number, api.effective
+        if known is not None or deadline is None or api.untold:
+            return known
+        left = deadline.remaining()
+        told: Subscription[Any] = Subscription(core, tuple(SESSION_EVENTS), since=number)
+        with told:
+            try:
+                told.take(Deadline(GREETING_SECONDS if left is None else min(left, GREETING_SECONDS)))
+            except Empty:
+                api.untold = True
+        return api.effective
 
     def ask(
         self,
@@ -173,21 +192,25 @@ class RealtimeSession(WaitsByName):
         with self.stream(text, audio, images=images, response=response, pace=pace, timeout=timeout) as stream:
             return stream.turn()
 
-    def interrupt(self, played_ms: int | None = None, item_id: str | None = None) -> Interruption:
+    def interrupt(self, played_ms: float | None = None, item_id: str | None = None) -> Interruption:
         """Stop the assistant: it was interrupted, or shall be quiet.
 
         Cancels the active response, if there is one; what still comes of it, and audio of it that waits in any queue,
-        reaches nobody, and iterators of its turn end with its response.done. With `played_ms`, the conversation forgets
-        what the user did not hear. On a call the server's own audio buffer is cleared too. Sends and returns without
-        waiting; any thread, best an urgent callback.
+        reaches nobody, and iterators of its turn end with its response.done; except for a turn whose audio is still
+        being sent or answered, which goes on to that. A response that was asked for and has not begun is cancelled
+        when it begins. With `played_ms`, the conversation forgets what the user did not hear. On a call the server's
+        own audio buffer is cleared too. Sends and returns without waiting; any thread, best an urgent callback.
 
         Args:
             played_ms: how much of the audio the user heard, in milliseconds (see `realtime_sync.audio.Playback`); more
                 than has arrived counts as all of it, 0 removes the item. None: the item stays as it is.
-            item_id: the item that was being heard. None: the newest with audio.
+            item_id: the item that was being heard. None: the newest with audio; but with 0, only if it is of the active
+                response, should there be one.
 
         Raises:
-            LocalProtocolError: `played_ms` is negative, or `item_id` has no audio that this session knows of.
+            LocalProtocolError: `played_ms` is not a number from 0 up, or `item_id` has no audio that this session knows
+                of.
+            ConfigurationError: the audio is in a format that this library does not know, so it cannot be measured.
             SendTimeout, ConnectionClosed: as `send`.
         """
         self._core.check()

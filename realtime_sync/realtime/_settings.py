@@ -9,10 +9,18 @@ from attrs import frozen
 
 from realtime_sync.audio import AudioFormat
 from realtime_sync.config import NOT_GIVEN
-from realtime_sync.errors import LocalProtocolError
+from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.types import UnknownObject, WireObject
 
-__all__ = ["InputSettings", "fields_of", "name_of_tool", "output_format", "part_of"]
+__all__ = [
+    "InputSettings",
+    "fields_of",
+    "name_of_tool",
+    "named_output_format",
+    "output_format",
+    "part_of",
+    "transcribes",
+]
 
 _SILENCE_SECONDS = 0.5
 """The default of `silence_duration_ms` (API reference, November 2026)."""
@@ -77,28 +85,41 @@ class InputSettings:
         """
         given = part_of(session, "audio", "input")
         detection = part_of(given, "turn_detection") or part_of(session, "turn_detection")
+        if part_of(detection, "type") == "none":  # As some compatible servers say null.
+            detection = None
         return cls(
             format=AudioFormat.from_wire(part_of(given, "format") or part_of(session, "input_audio_format")),
             detects=detection is not None,
             creates_response=part_of(detection, "create_response") is not False,
             silence=_silence(detection),
-            transcribes=(part_of(given, "transcription") or part_of(session, "input_audio_transcription")) is not None,
+            transcribes=transcribes(session),
         )
+
+
+def transcribes(session: Any) -> bool:
+    """Tell whether a session transcribes what the user says."""
+    today = part_of(session, "audio", "input", "transcription")
+    return (today or part_of(session, "input_audio_transcription")) is not None
 
 
 def _silence(detection: Any) -> float:
     if part_of(detection, "type") == "semantic_vad":
         return _EAGERNESS_SECONDS.get(part_of(detection, "eagerness") or "auto", _EAGERNESS_SECONDS["low"])
     milliseconds = part_of(detection, "silence_duration_ms")
-    return _SILENCE_SECONDS if milliseconds is None else float(milliseconds) / 1000
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else _SILENCE_SECONDS
 
 
-def output_format(session: Any, response: Any) -> AudioFormat:
+def named_output_format(value: Any) -> Any:
+    """Return the format that a session or a response names for its audio, as on the wire; None: none."""
+    return part_of(value, "audio", "output", "format") or part_of(value, "output_audio_format")
+
+
+def output_format(session: Any, response: Any) -> AudioFormat | None:
     """Return the format of a response's audio: its own settings come before the session's.
 
-    Raises:
-        ConfigurationError: it is none that this library knows.
+    None: one that this library does not know, which is no reason to refuse a turn; its audio can only not be saved.
     """
-    own = part_of(response, "audio", "output", "format") or part_of(response, "output_audio_format")
-    given = part_of(session, "audio", "output", "format") or part_of(session, "output_audio_format")
-    return AudioFormat.from_wire(own or given)
+    try:
+        return AudioFormat.from_wire(named_output_format(response) or named_output_format(session))
+    except ConfigurationError:
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import secrets
+import threading
 import time
 from typing import Any
 
@@ -21,13 +22,13 @@ AUDIO_DELTA = "response.output_audio.delta"
 class Phase(enum.Enum):
     """Where a turn is."""
 
-    WAITING = "waiting for the conversation to be free"
+    WAITING = "for the conversation, or for the turn that speaks, to end"
     SPEAKING = "its audio is on the way, or the server has not answered it yet"
     SENT = "sent, not yet answered"
     RUNNING = "its response runs"
     ANSWERING = "its tools run, or their results wait for the conversation to be free"
     REFUSED = "another response was active; to be sent again"
-    OVER = "ended, failed or abandoned before it began"
+    OVER = "ended, failed or abandoned; but for the transcript of its input, perhaps"
 
 
 class _Refused:
@@ -58,6 +59,8 @@ class TurnState:
     suspected_at: float = 0.0
     cancel_asked: bool = False
     """Somebody cancelled it: as soon as its response is known, and it has no further one."""
+    interrupted: bool = False
+    """It was interrupted before its response was known: nothing of that one shall reach anybody."""
     abandoned_at: float | None = None
     item_ids: set[str] = field(factory=set)
     event_ids: set[str] = field(factory=set)
@@ -72,6 +75,8 @@ class TurnState:
     """By response id: the calls to be answered that the consumer has not come to yet (`CallsDue`)."""
     batches: list[Batch] = field(factory=list)
     """The tools that run for it."""
+    answering: bool = False
+    """Its calls are being answered, or the response that goes on has not begun."""
     answered_rounds: int = 0
     # of a turn that is spoken
     detected: bool = False
@@ -79,15 +84,21 @@ class TurnState:
     awaits_detection: bool = False
     """The server finds the turn in the audio and answers it by itself."""
     input_sent: bool = False
-    """All its audio, the silence behind it included, is sent."""
+    """All its audio is sent, with the silence or the commit behind it."""
+    settled_at: float = 0.0
+    """When the server has surely found what speech there is in the last of its audio; monotonic."""
     heard: bool = False
-    """The server has found speech in it."""
+    """The server has found speech in it, or answered it."""
+    in_speech: bool = False
+    """The last speech that began has not ended."""
     unanswered_speech: bool = False
-    """Speech began since the last response did, so another one is to come."""
+    """Speech was found since the last response began, so another one is to come."""
     committed: bool = False
     """What was found has become an item."""
-    fed_by: int | None = None
-    """The thread inside the user's own source of audio now. Written by that thread only."""
+    clearing: bool = False
+    """It was left in the middle, and the server has not cleared its buffer yet."""
+    fed_by: threading.Thread | None = None
+    """What asked last for a piece of its audio. Written by that thread only, without the lock."""
     transcripts_due: set[str] = field(factory=set)
     """Items of the input whose transcript has not come."""
     transcribes: bool = False
@@ -130,6 +141,51 @@ class TurnState:
         if self.first_audio_at is None and kind == AUDIO_DELTA:
             self.first_audio_at = time.monotonic()
 
-    def goes_on(self) -> bool:
-        """Tell whether the end of a response is not the end of the turn: more audio, or its answer, is to come."""
+    def unfinished(self) -> bool:
+        """Tell whether more audio, or its answer, is to come."""
         return self.awaits_detection and not self.cancel_asked and (not self.input_sent or self.unanswered_speech)
+
+    def goes_on(self) -> bool:
+        """Tell whether the end of a response is not the end of the turn, because more audio or answers may come."""
+        settles = self.awaits_detection and not self.cancel_asked and time.monotonic() < self.settled_at
+        return settles or self.unfinished()
+
+    def is_answered(self) -> bool:
+        """Tell whether everything that the server found in its audio so far is answered to the end."""
+        done = self.heard and not (self.unanswered_speech or self.answering)
+        return self.awaits_detection and self.phase is Phase.SPEAKING and done
+
+    def transcribing(self) -> bool:
+        """Tell whether all of it is over but for the transcript of what was asked."""
+        return self.phase is Phase.OVER and bool(self.transcripts_due)
+
+    def sooner(self, seconds: float) -> Deadline:
+        """Return a deadline in so many seconds, or the turn's own if that comes first."""
+        left = self.deadline.remaining()
+        return Deadline(seconds if left is None else min(seconds, left))
+
+    def feeds(self) -> bool:
+        """Tell whether its consumer still sends audio of it."""
+        return not self.input_sent and not self.abandoned
+
+    def leaves_audio(self) -> bool:
+        """Tell whether the server's buffer holds audio of a turn that is left now."""
+        return not self.input_sent or (self.detected and not self.committed)
+
+    def describe(self) -> str:
+        """Return how far it has come, for whoever waited for it in vain."""
+        if self.phase is not Phase.SPEAKING or self.answering:
+            return _DESCRIPTIONS[Phase.ANSWERING if self.phase is Phase.SPEAKING else self.phase]
+        if not self.input_sent:
+            return "its audio was still being sent"
+        return "the server had not answered its audio" if self.heard else "the server had found no speech in its audio"
+
+
+_DESCRIPTIONS = {
+    Phase.WAITING: "it was waiting for another turn to end, and nothing of it was sent",
+    Phase.SENT: "it was sent, and the server had not begun its response",
+    Phase.RUNNING: "its response was still running, and is cancelled",
+    Phase.ANSWERING: "its tools were running, or their results waited for another response to end",
+    Phase.REFUSED: "it was sent, and the server was busy with another response",
+    Phase.OVER: "it was over",
+}

@@ -18,7 +18,7 @@ from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._call_book import ToolsDone
 from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
-from realtime_sync.realtime._sending import OutOfTime, TurnSender
+from realtime_sync.realtime._sending import NothingHeard, OutOfTime, TurnSender
 from realtime_sync.realtime._settings import output_format
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.realtime._tool_loop import ToolLoop
@@ -29,6 +29,8 @@ from realtime_sync.types import UnknownEvent
 __all__ = ["TurnStream", "Turns", "start_turn", "stream_of", "with_token"]
 
 MAX_METADATA = 16
+TRANSCRIPT_SECONDS = 2.0
+"""How long a turn waits, after its response, for the transcript of what was asked."""
 
 
 class TurnStream(ClosesOnExit):
@@ -43,14 +45,18 @@ class TurnStream(ClosesOnExit):
     """
 
     def __init__(
-        self, core: Core, api: RealtimeApi, state: TurnState, sender: TurnSender, audio_format: AudioFormat
+        self,
+        core: Core,
+        api: RealtimeApi,
+        state: TurnState,
+        sender: TurnSender,
+        audio_format: AudioFormat | None,
     ) -> None:
         self._core = core
         self._api = api
         self._state = state
         self._sender = sender
         self._tools = ToolLoop(core, api, state, sender)
-        self._audio_format = audio_format
         self._builder = TurnBuilder(audio_format)
 
     # -- consuming ----------------------------------------------------------------------------------------------
@@ -71,9 +77,13 @@ class TurnStream(ClosesOnExit):
         except OutOfTime:
             raise self._timed_out() from None
         except ConnectionClosed as error:
-            if self._builder.final and not self._tools.pending:
+            if self._builder.final and not (self._state.unfinished() or self._tools.pending):
                 raise StopIteration from None  # Only the transcript of what was asked was still to come.
             raise self._interrupted(error) from error.__cause__
+        except NothingHeard:
+            self.close()
+            msg = "the server's voice detection found no speech in the audio"
+            raise RequestTimeout(msg, partial=self._partial()) from None
         except StopIteration:
             raise
         except Exception:
@@ -82,13 +92,16 @@ class TurnStream(ClosesOnExit):
 
     def _next(self) -> Any:
         """Return the next event, doing meanwhile what there is to send."""
-        sender, tools, queue = self._sender, self._tools, self._state.queue
+        sender, tools, state = self._sender, self._tools, self._state
         while True:
+            sender.catch_up()
             try:
-                event = queue.take(tools.wait_until(sender.wait_until()))[1]
+                event = state.queue.take(tools.wait_until(self._wait_until()))[1]
             except Empty:
-                tools.overdue()
-                sender.overdue()
+                if state.transcribing():
+                    self.close()
+                elif not tools.expired():
+                    sender.overdue()
                 continue
             if event is REFUSED:
                 self._builder.retract()
@@ -100,6 +113,12 @@ class TurnStream(ClosesOnExit):
                 sender.noticed(event.type)
                 tools.noticed(event, self._builder)
                 return event
+
+    def _wait_until(self) -> Deadline:
+        """Return until when to wait for an event."""
+        if self._state.transcribing():
+            return self._state.sooner(TRANSCRIPT_SECONDS)
+        return self._sender.wait_until()
 
     def _begin(self) -> None:
         try:
@@ -124,9 +143,9 @@ class TurnStream(ClosesOnExit):
                 yield event.audio
 
     @property
-    def audio_format(self) -> AudioFormat:
-        """The format of the turn's audio."""
-        return self._audio_format
+    def audio_format(self) -> AudioFormat | None:
+        """The format of the turn's audio; None: one that this library does not know."""
+        return self._builder.audio_format
 
     def turn(self) -> Turn:
         """Wait for the end of the turn and return all of it, also what was iterated over before.
@@ -144,7 +163,7 @@ class TurnStream(ClosesOnExit):
             pass
         if self._state.error is not None:
             raise server_error(self._state.error)
-        if self._state.abandoned or not self._builder.final:
+        if not self._builder.final or (self._tools.pending and self._state.abandoned):
             msg = "this stream was closed before its turn ended"
             raise LocalProtocolError(msg)
         turn = self._partial()
@@ -161,12 +180,11 @@ class TurnStream(ClosesOnExit):
 
     def _timed_out(self) -> RequestTimeout:
         state = self._state
-        phase = state.phase
-        self.close()
-        msg = f"the turn did not end in time (it was {phase.value}); its response is cancelled"
-        if phase is Phase.SENT and state.suspect is not None:
+        msg = f"the turn did not end in time: {state.describe()}"
+        if state.phase is Phase.SENT and state.suspect is not None:
             msg += f"; an error that names no event came meanwhile: {server_error(state.suspect)}"
-        return RequestTimeout(msg, partial=self._partial())
+        self.close()
+        return RequestTimeout(msg, partial=self._partial(), replay_safe=state.started_at is None)
 
     def _interrupted(self, error: ConnectionClosed) -> TurnInterrupted:
         return TurnInterrupted(
@@ -197,13 +215,12 @@ class TurnStream(ClosesOnExit):
     def __del__(self) -> None:
         """Leave on the reader."""
         state = getattr(self, "_state", None)
-        if state is not None and state.phase is not Phase.OVER:
+        if state is not None and (state.phase is not Phase.OVER or state.transcripts_due):
             self._core.post_locked(self._api.book.abandon, state)
 
 
-def start_turn(core: Core, api: RealtimeApi, content: TurnInput, timeout: float | None) -> TurnStream:
+def start_turn(core: Core, api: RealtimeApi, content: TurnInput, deadline: Deadline) -> TurnStream:
     """Send a turn of ours and return its stream."""
-    deadline = Deadline(timeout)
     item, response, audio = content.item, content.response, content.audio
     state = TurnState(
         queue=core.new_queue(),

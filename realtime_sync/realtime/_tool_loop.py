@@ -36,6 +36,7 @@ class ToolLoop:
         self._api = api
         self._state = state
         self._sender = sender
+        self._may_expire = False
         self.pending = False
 
     def noticed(self, event: Any, builder: TurnBuilder) -> None:
@@ -83,15 +84,17 @@ class ToolLoop:
         self.pending = self.pending and goes_on
 
     def wait_until(self, deadline: Deadline) -> Deadline:
-        """Return until when the consumer may wait; then it calls `overdue`."""
+        """Return until when the consumer may wait: until then, or until it has to call `expired`."""
         expiry = self._api.tools.executor.next_expiry() if self._state.batches else None
         left = deadline.remaining()
-        return deadline if expiry is None or (left is not None and left <= expiry) else Deadline(expiry)
+        self._may_expire = expiry is not None and (left is None or expiry < left)
+        return Deadline(expiry) if self._may_expire else deadline
 
-    def overdue(self) -> None:
-        """Give up the tools that have taken too long."""
-        if self._state.batches:
+    def expired(self) -> bool:
+        """Give up the tools that have taken too long, if that was what the wait was for; return whether it was."""
+        if self._may_expire:
             self._api.tools.executor.expire()
+        return self._may_expire
 
     def _warn_at_limit(self, builder: TurnBuilder) -> None:
         calls = [item.name for item in builder.output() if getattr(item, "type", None) == "function_call"]

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 from attrs import define, field, frozen
 
 from realtime_sync.audio import PCM16_24K, AudioFormat, Recording
-from realtime_sync.errors import DecodeError
-from realtime_sync.realtime._settings import part_of
+from realtime_sync.errors import ConfigurationError, DecodeError
+from realtime_sync.realtime._settings import named_output_format, output_format, part_of
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["Timings", "Turn", "TurnBuilder"]
@@ -50,11 +50,11 @@ class Turn:
         input_transcript: what the user said, as the server transcribed it; None: it was not asked to, or the transcript
             had not come when the turn ended.
         audio: the audio that arrived, in `audio_format`. Of an interrupted turn: what was taken out before.
-        audio_format: the format of `audio`.
+        audio_format: the format of `audio`; None: one that this library does not know.
         items: the output items, in order.
         function_calls: those of `items` that are function calls which no tool has answered.
         rounds: how many responses there were, those after calls of tools included, without those that were cut off by
-            the user's own further speech.
+            the user's own further speech; the same holds for everything that is collected of them.
         usage: token counts, of all rounds together, or None.
         timings: when things arrived.
         response: the response object of the terminal event, or None.
@@ -67,7 +67,7 @@ class Turn:
     transcript: str
     input_transcript: str | None = None
     audio: bytes = field(default=b"", repr=False)
-    audio_format: AudioFormat = PCM16_24K
+    audio_format: AudioFormat | None = PCM16_24K
     rounds: int = 1
     items: tuple[Any, ...] = field(repr=False)
     usage: Any = field(repr=False)
@@ -80,8 +80,12 @@ class Turn:
         """Write `audio` to a WAV file (or a binary file object). No audio makes a file without any.
 
         Raises:
+            ConfigurationError: the server's audio format is none that this library knows.
             OSError: the file cannot be written.
         """
+        if self.audio_format is None:
+            msg = "the audio of this turn is in a format that this library does not know: use its bytes as they are"
+            raise ConfigurationError(msg)
         Recording(self.audio_format, self.audio).save(path)
 
 
@@ -120,18 +124,22 @@ class _Round:
 class TurnBuilder:
     """Collects a turn's events, on the thread that consumes them."""
 
-    audio_format: AudioFormat = PCM16_24K
+    audio_format: AudioFormat | None = PCM16_24K
     final: bool = field(init=False, default=False)
     """The terminal event of the newest response has been taken into account."""
     _id: str | None = field(init=False, default=None)
     _status: Any = field(init=False, default=None)
     _rounds: list[_Round] = field(init=False, factory=list)
+    _given_format: AudioFormat | None = field(init=False)
     _kept: int = field(init=False, default=0)
     """How many of the rounds are certainly the turn's: all before the last create."""
     _answered: set[str] = field(init=False, factory=set)
     """The ids of the calls that tools have answered."""
     _input: dict[str, str] = field(init=False, factory=dict)
     """The transcripts of the input items, in the order in which they were committed."""
+
+    def __attrs_post_init__(self) -> None:
+        self._given_format = self.audio_format
 
     def add(self, event: Any) -> None:
         """Take one event of the turn into account."""
@@ -154,9 +162,11 @@ class TurnBuilder:
 
     def _responds(self, response: Any, *, ends: bool) -> None:
         if not self._rounds or not ends:
-            if self._status == "cancelled" and self._rounds:
+            if self._rounds and self._status == "cancelled":
                 self._rounds.pop()  # Cut off by further speech, which the new one answers too.
             self._rounds.append(_Round(response))
+        if named_output_format(response) is not None:
+            self.audio_format = output_format(None, response)
         self._rounds[-1].response = response
         self._id = response.id or self._id
         self._status = response.status
@@ -173,6 +183,7 @@ class TurnBuilder:
         response = self._rounds[-1].response if self._rounds else None
         self._id, self._status = getattr(response, "id", None), getattr(response, "status", None)
         self.final = bool(self._rounds)
+        self.audio_format = self._given_format
 
     def output(self) -> tuple[Any, ...]:
         """Return the items of the newest response."""

@@ -14,6 +14,7 @@ from realtime_sync.audio import AudioFormat
 from realtime_sync.server._faults import Faults
 from realtime_sync.server._journal import Handshake, Journal
 from realtime_sync.server._reply import Responder
+from realtime_sync.server._secrets import ClientSecrets
 from realtime_sync.server._speaker import Speaker, cached
 from realtime_sync.server._transcriber import Transcriber
 
@@ -43,6 +44,7 @@ class Backend:
     speak: Callable[[str, str, float, AudioFormat], bytes] = field(init=False, repr=False)
     """(text, voice, speed, format) to audio; remembers the newest phrases."""
     journal: Journal = field(init=False, factory=Journal)
+    secrets: ClientSecrets = field(init=False, factory=ClientSecrets)
     _numbers: itertools.count[int] = field(init=False, factory=itertools.count)
     _lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
     _handshakes: collections.deque[Handshake] = field(init=False, factory=lambda: collections.deque(maxlen=10_000))

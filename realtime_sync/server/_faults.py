@@ -75,7 +75,9 @@ class Fault:
     reason: str = ""
     """Close reason of "close", message of "reject"."""
     status: int = 503
-    """HTTP status of "reject"."""
+    """HTTP status of "reject"; in the Responses API its error events have one too."""
+    error_code: str | None = None
+    """The error's code in "reject"; None: what the API says for this status, or ``rejected_by_fault``."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot happen at the point, rather than ignore it."""

@@ -25,6 +25,7 @@ from realtime_sync.server._speaker import Speaker, default_speaker, speak_by_esp
 from realtime_sync.server._transcriber import Transcriber, transcribe_by_likeness
 from realtime_sync.server._web import HttpFront, make_app
 from realtime_sync.server.realtime import realtime_routes
+from realtime_sync.server.responses import Desk, responses_routes
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -96,6 +97,7 @@ class LocalServer:
     _time_scale: float = field(default=1.0, validator=_not_negative)
     """Factor on pauses, the idle time-out and the 60 minutes of a session; 0: no pauses, and no time ever runs out."""
     _backend: Backend = field(init=False, repr=False)
+    _desk: Desk = field(init=False, repr=False)
     _context: ssl.SSLContext | None = field(init=False, repr=False)
     _closing: threading.Event = field(init=False, factory=threading.Event, repr=False)
     """Ends the waits of faults at "connect"."""
@@ -115,6 +117,7 @@ class LocalServer:
             faults=Faults.of(self._faults),
             time_scale=self._time_scale,
         )
+        self._desk = Desk(backend=self._backend)
 
     def start(self) -> Self:
         """Bind and begin to serve; return self.
@@ -129,8 +132,9 @@ class LocalServer:
                 raise ConfigurationError(msg)
             listening = bind(self.host, self._requested_port)
             self._port = int(listening.getsockname()[1])
-            app = make_app(self._api_key)
+            app = make_app(self._api_key, self._backend.secrets)
             app.register_blueprint(realtime_routes(self._backend), url_prefix="/v1")
+            app.register_blueprint(responses_routes(self._desk), url_prefix="/v1")
             front = HttpFront(listening, app)
             self._listener = Listener(
                 socket=listening, handle=front.handle, tls=self._context, before=self._before_connection
@@ -145,6 +149,7 @@ class LocalServer:
             listener = None if self._closed else self._listener
             self._closed = True
         self._closing.set()
+        self._desk.close()
         if listener is not None:
             listener.close()
         self._backend.journal.close()

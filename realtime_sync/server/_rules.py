@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from realtime_sync.server._fitting import fitting
 from realtime_sync.server._reply import Answer, Reply, ResponderRequest
 from realtime_sync.server._transcriber import UNKNOWN_SPEECH
 
@@ -23,11 +24,17 @@ _MAX_POWER = 64
 def answer_by_rules(request: ResponderRequest) -> Answer:
     """Answer the newest item by the first rule that fits."""
     newest = request.items[-1] if request.items else {}
-    if newest.get("type") == "function_call_output":
-        return _tell_outputs(request)
-    calls = _calls(request)
+    answered = newest.get("type") == "function_call_output"
+    calls = [] if answered else _calls(request)
     if calls:
         return [Reply(function_call=call) for call in calls]
+    text_format = (request.setting("text") or {}).get("format", {})
+    if text_format.get("type", "text") != "text":
+        text = str(_tell_outputs(request)) if answered else request.text.strip()
+        schema = text_format.get("schema") or {"type": "object", "properties": {"answer": {"type": "string"}}}
+        return json.dumps(fitting(schema, text), ensure_ascii=False)
+    if answered:
+        return _tell_outputs(request)
     return _to_silence(request) if not request.text.strip() else _to_text(request, request.text.strip())
 
 
@@ -206,19 +213,24 @@ def _tell_outputs(request: ResponderRequest) -> Answer:
 def _calls(request: ResponderRequest) -> list[tuple[str, dict[str, Any]]]:
     """Call the tool that the request forces, every one that the newest message names, or the one that it is about."""
     choice, text = request.tool_choice, request.text
-    functions = [tool for tool in request.tools if tool.get("type") == "function"]
+    functions = [tool for tool in request.tools if tool.get("type") in {"function", "custom"}]
     chosen = [tool for tool in functions if _mentions(text, str(tool["name"]))]
     if choice == "none":
         chosen = []
-    elif isinstance(choice, Mapping):
-        chosen = [tool for tool in functions if tool["name"] == choice.get("name")]
+    elif isinstance(choice, Mapping) and "name" in choice:
+        chosen = [tool for tool in functions if tool["name"] == choice["name"]]
     elif not chosen:
         chosen = [tool for tool in functions if _is_about(text, tool)][:1]
         if choice == "required" and not chosen:
             chosen = functions[:1]
     if request.setting("parallel_tool_calls") is False:
         chosen = chosen[:1]
-    return [(str(tool["name"]), _arguments(tool.get("parameters") or {}, text)) for tool in chosen]
+    return [(str(tool["name"]), _given_to(tool, text)) for tool in chosen]
+
+
+def _given_to(tool: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """Return a function's arguments; a custom tool gets the text as its input."""
+    return {"input": text} if tool.get("type") == "custom" else _arguments(tool.get("parameters") or {}, text)
 
 
 def _is_about(text: str, tool: Mapping[str, Any]) -> bool:

@@ -30,11 +30,12 @@ from realtime_sync.server._faults import Fault
 from realtime_sync.server._journal import Handshake
 from realtime_sync.server._listener import IO_TIMEOUT, Connection
 from realtime_sync.server._problem import Problem
+from realtime_sync.server._secrets import ClientSecrets
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["HttpFront", "WebSocketResponse", "make_app", "problem_response"]
+__all__ = ["HttpFront", "WebSocketResponse", "accepted_connection", "make_app", "offered_keys", "problem_response"]
 
 logger = logging.getLogger("realtime_sync.server")
 _frame_logger = logging.getLogger("realtime_sync.server.frames")
@@ -56,7 +57,13 @@ def problem_response(problem: Problem) -> Response:
     return response
 
 
-def make_app(api_key: str | None) -> Flask:
+def accepted_connection(environ: WSGIEnvironment) -> Connection:
+    """Return the connection on which a request came."""
+    connection: Connection = environ[_CONNECTION]
+    return connection
+
+
+def make_app(api_key: str | None, client_secrets: ClientSecrets) -> Flask:
     """Return an application without routes: keys are checked (None: not at all), errors are JSON as the API's."""
     app = Flask("realtime_sync.server", static_folder=None)
     # Key order is the API's, not the alphabet's.
@@ -64,7 +71,9 @@ def make_app(api_key: str | None) -> Flask:
 
     @app.before_request
     def authenticate() -> None:
-        if api_key is not None and not any(hmac.compare_digest(key.encode(), api_key.encode()) for key in _keys()):
+        if api_key is None or any(hmac.compare_digest(key.encode(), api_key.encode()) for key in offered_keys()):
+            return
+        if client_secrets.find(offered_keys()) is None:
             msg = "No API key, or an incorrect one: send the local server's key as 'Authorization: Bearer KEY'."
             raise Problem(msg, code="invalid_api_key", status=401)
 
@@ -89,7 +98,7 @@ def make_app(api_key: str | None) -> Flask:
     return app
 
 
-def _keys() -> Iterable[str]:
+def offered_keys() -> Iterable[str]:
     """Yield every key the request offers, wherever a client may put one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -130,7 +139,7 @@ class WebSocketResponse(Response):
                 raise _rejection(fault)
         except Problem as problem:
             return problem_response(problem)(environ, start_response)
-        connection: Connection = environ[_CONNECTION]
+        connection = accepted_connection(environ)
         channel = Channel(socket=connection.socket, protocol=protocol)
         connection.adopt(channel)
         early = _make_non_blocking(connection.socket, environ[_READER])

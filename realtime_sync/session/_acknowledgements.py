@@ -65,9 +65,9 @@ class Pending:
     waiter: Waiter | None = None
     """None: nobody waits, and the entry merely holds its place."""
 
-    def is_old(self) -> bool:
-        """Return whether an answer is not to be expected any more."""
-        return self.sent_at < time.monotonic() - TOMBSTONE_SECONDS
+    def is_forgotten(self) -> bool:
+        """Return whether nobody waits, and an answer is not to be expected any more."""
+        return not self.waited_for and self.sent_at < time.monotonic() - TOMBSTONE_SECONDS
 
     def resolve_locked(self, *, answer: Any = None, error: BaseException | None = None) -> None:
         """Give the answer or the error to the thread that waits, if any. Only the first one counts."""
@@ -106,8 +106,15 @@ class Acknowledgements:
             for answer in rule.answers:
                 self._answer_types.setdefault(answer, []).append(rule)
 
-    def pending(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
-        """Make the entry of an event, for `register`; matched by id, it has one if somebody waits, or `notes_all`."""
+    def register(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
+        """Note an event that is being queued. Events matched by id are noted if somebody waits, or with `notes_all`."""
+        pending = self.make(data, waited_for=waited_for)
+        if pending is not None:
+            self.place(pending)
+        return pending
+
+    def make(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
+        """Make the entry for an event that is not being queued yet; None: it needs none."""
         rule = self._rules.get(data["type"])
         if rule is None or (rule.sent_key is not None and not (waited_for or self.notes_all)):
             return None
@@ -117,12 +124,12 @@ class Acknowledgements:
             pending.waiter = Waiter()
         return pending
 
-    def register(self, pending: Pending) -> None:
-        """Note an event that is being queued. What an interrupt leaves of this, `forget` removes."""
+    def place(self, pending: Pending) -> None:
+        """Give an entry its place in the order: its event is being queued. An interrupt's halves `forget` removes."""
         if pending.rule.sent_key is None:
             self._append_to_line(pending)
-        else:
-            self._bury()
+        elif len(self._by_event_id) >= MAX_PENDING:
+            self._make_room()
         self._by_event_id[pending.event_id] = pending
 
     @property
@@ -188,18 +195,19 @@ class Acknowledgements:
 
     def _append_to_line(self, pending: Pending) -> None:
         line = self._lines.setdefault(pending.rule.answers, _Line())
-        while line.entries and not line.entries[0].waited_for and line.entries[0].is_old():
+        while line.entries and line.entries[0].is_forgotten():
             self.forget(line.entries[0])
         if len(line.entries) >= MAX_PENDING:
             self.forget(line.entries[0])
             line.in_doubt = True
         line.entries.append(pending)
 
-    def _bury(self) -> None:
-        """Forget tombstones outside the lines whose answer will not come any more, or that are too many."""
-        late = [each for each in self._by_event_id.values() if each.rule.sent_key is not None and not each.waited_for]
-        while late and (late[0].is_old() or len(late) > MAX_PENDING):
-            self.forget(late.pop(0))
+    def _make_room(self) -> None:
+        """Forget the oldest entry that is in no line and that nobody waits for, if any."""
+        for pending in self._by_event_id.values():
+            if pending.rule.sent_key is not None and not pending.waited_for:
+                self.forget(pending)
+                return
 
     def _answer_line(self, rule: Rule, event: Any) -> None:
         line = self._lines.get(rule.answers)
@@ -219,12 +227,12 @@ class Acknowledgements:
 
     def _answer_by_key(self, rule: Rule, key: str | None, event: Any) -> None:
         for pending in list(self._by_event_id.values()):
-            if pending.rule is not rule or pending.key not in (None, key):
+            if pending.rule is not rule or pending.key not in (None, key) or pending.is_forgotten():
                 continue
             self.answers += 1
             self.forget(pending)
             pending.resolve_locked(answer=event)
-            # An error without an id may have answered a tombstone; then this is for the next.
+            # An error without an id may have answered one that is not waited for; then this is for the next.
             if not rule.shared and (pending.waited_for or pending.suspect is None):
                 return
 

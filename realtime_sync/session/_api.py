@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from realtime_sync.session._acknowledgements import Rule
@@ -38,6 +38,8 @@ class Api(Protocol):
 
     tracked: frozenset[str]
     """The event types that `owner_locked` must see even while `has_routes_locked()` is false."""
+    counted: frozenset[str]
+    """Frequent event types that need no owner then, but have to be counted, by `count_locked`."""
 
     def has_routes_locked(self) -> bool:
         """Return whether any event might have another owner than the mailbox."""
@@ -49,6 +51,10 @@ class Api(Protocol):
 
     def owner_locked(self, entry: Entry) -> EventQueue | _Discard | None:
         """Return whose event this is (None: the mailbox's), updating what the API tracks."""
+        ...
+
+    def count_locked(self, entries: Sequence[Entry]) -> None:
+        """Take notice of the `counted` events among those that went to the mailbox past `owner_locked`."""
         ...
 
     def sent_locked(self, data: Mapping[str, Any], claim: object) -> None:

@@ -103,8 +103,6 @@ class Core:
     recent: Recent = field(init=False, factory=Recent, repr=False)
     number: int = field(init=False, default=0)
     events_sent: int = field(init=False, default=0)
-    _events_before: int = field(init=False, default=0)
-    """Events that were queued on connections before this one."""
     _bytes_before: tuple[int, int] = field(init=False, default=(0, 0))
     """Received and sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
@@ -163,7 +161,6 @@ class Core:
 
     def note_traffic_locked(self) -> None:
         """Keep the counts of a connection that is over."""
-        self._events_before = self.events_sent
         received, sent = self._bytes_before
         self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
 
@@ -237,6 +234,7 @@ class Core:
         self.mailbox.remove_locked(unwanted)
         self.callbacks.remove_locked(unwanted)
         self.urgent.remove_locked(unwanted)
+        self.flow.resume_if_paused()
 
     def stats(self) -> Stats:
         """Take a snapshot of the counters."""
@@ -301,7 +299,7 @@ class Core:
         self.check()
         outgoing = self.connection.prepare(json.write(data))
         if pending is None:
-            pending = self.acknowledgements.pending(data, waited_for=False)
+            pending = self.acknowledgements.make(data, waited_for=False)
         try:
             while True:
                 with self.lock:
@@ -347,19 +345,20 @@ class Core:
 
     def _queue_locked(self, held: Held) -> bool:
         """Register an event and queue it on the connection, as one step; return whether there was room."""
-        queued_before = self.events_sent
+        queued_before, sent_before = self.connection.messages_sent, self.events_sent
         try:
             if held.pending is not None:
-                self.acknowledgements.register(held.pending)
+                self.acknowledgements.place(held.pending)
             if self.connection.offer(held.outgoing):
                 self.events_sent += 1
                 self._note_queued_locked(held)
                 return True
         except BaseException:
-            # An interrupt may have come before or after the queueing. All messages are queued here or in
-            # `Reader._send`, under this lock, so that the count tells.
-            self.events_sent = self._events_before + self.connection.messages_sent
-            if self.events_sent == queued_before:
+            # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
+            # the connection's count tells which.
+            queued = self.connection.messages_sent - queued_before
+            self.events_sent = sent_before + queued
+            if not queued:
                 if held.pending is not None:
                     self.acknowledgements.forget(held.pending)
             elif self.ledger is not None and not self.ledger.knows_locked(held):
@@ -431,7 +430,7 @@ class Core:
                 have been the answer, if there was one.
         """
         data = self.complete(event)
-        pending = self.acknowledgements.pending(data, waited_for=True)
+        pending = self.acknowledgements.make(data, waited_for=True)
         waiter = pending.waiter if pending is not None else None
         if pending is None or waiter is None:
             msg = f"the server does not acknowledge {data['type']}: use send()"
@@ -446,10 +445,16 @@ class Core:
             msg = f"{data['type']} could not be sent in time: the server takes no data; nothing was sent"
             raise RequestTimeout(msg, replay_safe=True) from error
         finally:
-            pending.waited_for = False  # From here on it swallows its answer.
-            self.flow.waits.discard(waiter)
+            # From here on it swallows its answer. First, and by an assignment, so that no interrupt can skip it.
+            pending.waited_for = False
+            try:
+                self.flow.waits.discard(waiter)
+            finally:
+                withdrawn = self._withdraw(pending)
         if not pending.done:
-            self._withdraw(pending)
+            if withdrawn:
+                msg = f"the connection was lost and did not come back in time; {data['type']} was not sent"
+                raise RequestTimeout(msg, replay_safe=True)
             cause = server_error(pending.suspect) if pending.suspect is not None else None
             hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
             msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known{hint}"
@@ -458,19 +463,12 @@ class Core:
             raise pending.error
         return pending.answer
 
-    def _withdraw(self, pending: Pending) -> None:
-        """Take a request back that still waits for a connection.
-
-        Raises:
-            RequestTimeout: it could be taken back, so the server will never see it.
-        """
+    def _withdraw(self, pending: Pending) -> bool:
+        """Take a request back if it still waits for a connection; return whether it did."""
         if self.ledger is None:
-            return
+            return False
         with self.lock:
-            withdrawn = self.ledger.withdraw_locked(pending.event_id)
-        if withdrawn:
-            msg = f"the connection was lost and did not come back in time; {pending.event_id} was not sent"
-            raise RequestTimeout(msg, replay_safe=True)
+            return self.ledger.withdraw_locked(pending.event_id)
 
     def submit(self, data: dict[str, Any]) -> None:
         """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""

@@ -98,10 +98,11 @@ class Dispatcher:
 
     def remove_locked(self, unwanted: Callable[[Any], bool]) -> None:
         """Forget the waiting calls for events of which `unwanted` is true."""
-        gone = [call for call in self._calls if unwanted(call.event)]
-        for call in gone:
-            self._calls.remove(call)
-            self._bytes -= call.size
+        kept = [call for call in self._calls if not unwanted(call.event)]
+        if len(kept) < len(self._calls):
+            self._calls.clear()
+            self._calls.extend(kept)
+            self._bytes = sum(call.size for call in kept)
 
     def end_locked(self, *, discard: bool) -> None:
         """Let no more calls in; with `discard`, those not yet started are thrown away (and counted)."""

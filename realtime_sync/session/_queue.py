@@ -84,10 +84,11 @@ class EventQueue:
 
     def remove_locked(self, unwanted: Callable[[Any], bool]) -> None:
         """Forget the waiting events of which `unwanted` is true."""
-        gone = [entry for entry in self.entries if unwanted(entry[1])]
-        for entry in gone:
-            self.entries.remove(entry)
-            self.bytes -= entry[2]
+        kept = [entry for entry in self.entries if not unwanted(entry[1])]
+        if len(kept) < len(self.entries):
+            self.entries.clear()
+            self.entries.extend(kept)
+            self.bytes = sum(entry[2] for entry in kept)
 
     def clear_locked(self) -> None:
         """Forget what waits."""

@@ -147,9 +147,7 @@ class Reader:
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
-            pending = core.acknowledgements.pending(data, waited_for=False)
-            if pending is not None:
-                core.acknowledgements.register(pending)
+            core.acknowledgements.register(data, waited_for=False)
             core.api.sent_locked(data, None)
             core.events_sent += 1
             if core.ledger is not None:
@@ -197,19 +195,14 @@ class Reader:
 
     def _route_all_locked(self, entries: list[Entry], size: int) -> None:
         """Route a batch: at once to the mailbox while nobody else can want it, else one by one."""
-        core = self._core
-        special = self._special
-        if (
-            core.observers.empty
-            and not core.api.has_routes_locked()
-            and (
-                entries[0][1].type not in special
-                if len(entries) == 1
-                else not any(e[1].type in special for e in entries)
-            )
-        ):
-            core.mailbox.extend_locked(entries, size)
-            return
+        core, api = self._core, self._core.api
+        if core.observers.empty and not api.has_routes_locked():
+            kinds = {entry[1].type for entry in entries}
+            if self._special.isdisjoint(kinds):
+                core.mailbox.extend_locked(entries, size)
+                if not api.counted.isdisjoint(kinds):
+                    api.count_locked(entries)
+                return
         for entry in entries:
             self._route_locked(entry)
 

@@ -265,13 +265,13 @@ class Recovery:
 
     def _offer(self, event: dict[str, Any]) -> Pending | None:
         core = self._core
-        pending = core.acknowledgements.pending(event, waited_for=True)
+        pending = core.acknowledgements.make(event, waited_for=True)
         assert pending is not None  # noqa: S101  (only events that are answered restore anything)
         outgoing = core.connection.prepare(json.write(event))
         with core.lock:
             if not core.connection.offer(outgoing):
                 return None
-            core.acknowledgements.register(pending)
+            core.acknowledgements.place(pending)
             core.events_sent += 1
             self.ledger.queued_locked(None, core.connection.messages_written)
         return pending

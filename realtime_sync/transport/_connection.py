@@ -255,7 +255,7 @@ class Connection:
     @property
     def messages_sent(self) -> int:
         """Messages that were queued for sending."""
-        return self._writer.outbox.accepted()
+        return self._writer.outbox.accepted
 
     @property
     def messages_received(self) -> int:

@@ -93,9 +93,9 @@ class PerMessageDeflate(Extension):
             asked.append(("client_no_context_takeover", None))
         if self.server_max_window_bits is not None:
             asked.append(("server_max_window_bits", str(self.server_max_window_bits)))
-        # The plain name lets the server choose; a number would promise that there is never more (section 7.1.2.2).
-        bits = self.client_max_window_bits
-        asked.append(("client_max_window_bits", None if bits == _MOST_BITS else str(bits)))
+        # The name alone, as browsers offer it: it lets the server choose, and using less needs nobody's leave. Servers
+        # that are set to more than a number given here refuse the upgrade (seen with ws 8).
+        asked.append(("client_max_window_bits", None))
         return (tuple(asked),)
 
     def accept(self, parameters: Parameters) -> Codec:
@@ -128,17 +128,13 @@ class PerMessageDeflate(Extension):
         if self.server_no_context_takeover and "server_no_context_takeover" not in agreed:
             msg = "server_no_context_takeover was asked for and is missing"
             raise ValueError(msg)
-        for name, asked in (
-            ("server_max_window_bits", self.server_max_window_bits),
-            ("client_max_window_bits", self.client_max_window_bits),
-        ):
-            if asked is None:
-                continue
-            if name not in agreed and name.startswith("server"):
-                msg = f"{name} was asked for and is missing"
+        if self.server_max_window_bits is not None:
+            bits = agreed.get("server_max_window_bits")
+            if bits is None:
+                msg = "server_max_window_bits was asked for and is missing"
                 raise ValueError(msg)
-            if agreed.get(name, 0) > asked:
-                msg = f"{name} is larger than the {asked} that were offered"
+            if bits > self.server_max_window_bits:
+                msg = f"server_max_window_bits is larger than the {self.server_max_window_bits} that were asked for"
                 raise ValueError(msg)
 
 
@@ -198,9 +194,8 @@ class _Deflate(Codec):
         deflater = self._deflater or settings.make()
         data = deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH)
         if settings.keeps:
-            self._deflater = (
-                deflater  # It refers back to this message from now on, so that it has to be sent like this.
-            )
+            # It refers back to this message from now on, so that it has to be sent like this.
+            self._deflater = deflater
         elif len(data) - len(_TAIL) >= len(payload):
             return 0, payload
         return RSV1, data[: -len(_TAIL)]

@@ -107,11 +107,11 @@ class Outbox:
         "_batch",
         "_blocked",
         "_controls",
-        "_gone",
         "_lock",
         "_marks",
         "_messages",
         "_sealed",
+        "accepted",
         "backlog",
         "written",
     )
@@ -120,13 +120,14 @@ class Outbox:
         self._lock = threading.Lock()
         self._marks = marks
         self._messages: list[bytes | Unframed] = []  # Unframed only where `take` is given something to frame them
-        self._gone = 0  # messages that have left the queue
         self._controls: list[bytes] = []
         self._batch: Batch | None = None
         self._blocked = False
         self._sealed = False
         self.backlog = 0
         """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
+        self.accepted = 0
+        """Messages that were queued: exact, also where an `offer` was interrupted."""
         self.written = 0
         """Messages (and a close frame) of which the kernel may have every byte."""
 
@@ -139,13 +140,9 @@ class Outbox:
             self.backlog += size
             if self._marks is not None and self.backlog >= self._marks[0]:
                 self._blocked = True
+            self.accepted += 1  # Together with the next: no interrupt can come in between.
             self._messages.append(frame)
         return True
-
-    def accepted(self) -> int:
-        """Return how many messages were ever queued: exact, whenever an `offer` was interrupted."""
-        with self._lock:
-            return self._gone + len(self._messages)
 
     def admits(self) -> bool:
         """Tell whether little enough waits for a message to be queued now."""
@@ -176,22 +173,19 @@ class Outbox:
                 return
             kept = self._batch.messages if self._batch is not None else 0
             size = len(close_frame)
-            discarded = len(self._messages) - kept if discard else 0
             if discard:
                 size -= sum(map(len, self._messages[kept:]))
                 del self._messages[kept:]
             self._sealed = True
-            self._gone += discarded - 1  # The close frame is no message.
             self.backlog += size
             self._messages.append(close_frame)
 
     def clear(self) -> None:
         """Drop everything: nothing can be written any more."""
         with self._lock:
-            gone = self._gone + len(self._messages)
             self._sealed = True
             self.written += self._whole_in_batch_locked()
-            self._messages, self._controls, self._batch, self.backlog, self._gone = [], [], None, 0, gone
+            self._messages, self._controls, self._batch, self.backlog = [], [], None, 0
 
     def _whole_in_batch_locked(self) -> int:
         """Count the messages of the batch whose last byte may be out."""
@@ -256,7 +250,6 @@ class Outbox:
             self.backlog -= size
             del self._controls[: batch.controls]
             del self._messages[: batch.messages]
-            self._gone += batch.messages
             if self._marks is not None and self.backlog <= self._marks[1]:
                 self._blocked = False
             return not self.backlog or (was_blocked and not self._blocked)

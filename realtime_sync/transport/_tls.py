@@ -98,7 +98,11 @@ def start_tls(
         encrypted = NestedTls(sock, context, hop.host)
     else:
         plain = cast("socket.socket", sock)  # There are never three layers.
-        encrypted = context.wrap_socket(plain, server_hostname=hop.host, do_handshake_on_connect=False)
+        try:
+            plain.getpeername()  # wrap_socket asks too, but does not close what it has made when the answer is bad.
+            encrypted = context.wrap_socket(plain, server_hostname=hop.host, do_handshake_on_connect=False)
+        except OSError as error:
+            raise _failure(error, hop) from error
     try:
         _shake_hands(encrypted, hop, deadline)
     except BaseException:

@@ -141,7 +141,7 @@ def test_no_audio(empty):
         chunks(empty, PCM16_24K)
 
 
-@pytest.mark.parametrize("empty", [[], [b""], iter(())], ids=repr)
+@pytest.mark.parametrize("empty", [[], [b""], iter(())], ids=["nothing", "empty pieces", "no pieces"])
 def test_no_live_audio(empty):
     """A live source that ends without audio is an error at its end."""
     with pytest.raises(ConfigurationError, match="no audio"):

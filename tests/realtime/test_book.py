@@ -8,6 +8,7 @@ from types import SimpleNamespace as Event
 import pytest
 
 from realtime_sync.realtime import _book as module
+from realtime_sync.realtime import _creates
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._state import REFUSED, Phase, TurnState
@@ -210,7 +211,7 @@ def test_an_error_for_the_create_fails_the_turn(harness):
     assert harness.drain(turn) == ["error"]
     assert turn.error.error.event_id == "c1"
     assert harness.book.slot.holder is None
-    assert not harness.book._creates
+    assert not harness.book.creates
 
 
 def test_an_item_error_fails_the_turn_and_cancels_its_response(harness):
@@ -275,7 +276,7 @@ def test_an_abandoned_turn_that_never_ends_gives_the_slot_back(harness, monkeypa
 def test_creates_by_hand_that_are_never_answered_go(harness):
     """A peer that ignores a create does not shift the order for ever."""
     harness.raw_create("ignored")
-    harness.book._creates[0].sent_at -= module.CREATE_SECONDS + 1
+    harness.book.creates.entries[0].sent_at -= _creates.CREATE_SECONDS + 1
     harness.book.tick()
     turn = harness.turn(token=False)
     assert harness.created("resp_1") is turn.queue
@@ -299,7 +300,7 @@ def test_an_error_that_names_nothing_fails_an_unanswered_turn_in_the_end(harness
     assert harness.error(None) is None
     harness.book.tick()
     assert turn.phase is Phase.SENT
-    turn.suspected_at -= module.SUSPECT_SECONDS + 1
+    turn.suspected_at -= _creates.SUSPECT_SECONDS + 1
     harness.book.tick()
     assert turn.error.error.code == "bad"
     assert turn.phase is Phase.OVER
@@ -313,7 +314,7 @@ def test_an_error_that_names_nothing_does_not_touch_a_turn_that_is_answered(harn
     turn = harness.turn()
     harness.error(None)
     harness.created("resp_1", turn.token)
-    turn.suspected_at -= module.SUSPECT_SECONDS + 1
+    turn.suspected_at -= _creates.SUSPECT_SECONDS + 1
     harness.book.tick()
     assert turn.phase is Phase.RUNNING
 

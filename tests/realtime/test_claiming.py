@@ -130,7 +130,7 @@ def test_a_create_with_a_class_inside_keeps_its_place(connect):
     assert peer.receive()["response"] == {"instructions": "x"}
     peer.respond({}, "by hand", response_id="hand", finish=False)
     wait_until(lambda: rt._api.book.slot.occupant == "hand")
-    assert not rt._api.book._creates
+    assert not rt._api.book.creates
 
 
 def test_an_abandoned_create_does_not_claim_the_next_response(connect):

@@ -14,10 +14,7 @@ def make():
 
 
 def send(acknowledgements, event_id):
-    pending = acknowledgements.pending({"type": "update", "event_id": event_id}, waited_for=True)
-    if pending is not None:
-        acknowledgements.register(pending)
-    return pending
+    return acknowledgements.register({"type": "update", "event_id": event_id}, waited_for=True)
 
 
 def answer(acknowledgements):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -39,6 +40,7 @@ def _interrupted_at(point: int, call: Callable[[], object], expected: tuple[type
                 sys.setprofile(None)
                 raise Interrupted
 
+    gc.disable()  # Out of its callbacks, such as Hypothesis has one, nothing can be raised.
     sys.setprofile(profile)
     try:
         call()
@@ -48,6 +50,7 @@ def _interrupted_at(point: int, call: Callable[[], object], expected: tuple[type
         return False
     finally:
         sys.setprofile(None)
+        gc.enable()
     return False
 
 

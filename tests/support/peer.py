@@ -302,7 +302,7 @@ class Peer:
         for thread in self._threads:
             thread.join(10)
             assert not thread.is_alive(), f"{thread.name} did not end"
-        for sock in sockets:
+        for sock in [self._listener, *self._open]:  # TLS may have come to some of them meanwhile.
             sock.close()
         while not self._links.empty():
             self._links.get()

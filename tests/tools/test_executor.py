@@ -18,8 +18,6 @@ from realtime_sync.tools import FunctionCall, Toolbox, _executor, tool
 from tests.support.interrupting import interrupted_everywhere
 from tests.support.waiting import run_in_thread, wait_until
 
-SOON = Deadline(10)
-
 
 class Box:
     """A toolbox with tools that a test holds in its hand."""
@@ -70,7 +68,7 @@ class Box:
 
     def run(self, *calls):
         batch = self.start(*calls)
-        assert self.tools.executor.wait(batch, SOON)
+        assert self.tools.executor.wait(batch, Deadline(10))
         return [(output.call_id, output.text, output.failed) for output in batch.outputs]
 
 
@@ -118,8 +116,8 @@ def test_calls_run_beside_each_other_up_to_the_limit(box):
     assert not batch.done
     assert not later.done
     box.gate.set()
-    assert box.tools.executor.wait(later, SOON)
-    assert box.tools.executor.wait(batch, SOON)
+    assert box.tools.executor.wait(later, Deadline(10))
+    assert box.tools.executor.wait(batch, Deadline(10))
     assert [output.text for output in batch.outputs] == [str(n) for n in range(8)]
 
 
@@ -168,7 +166,7 @@ def test_a_tools_own_limit_comes_first(make_box):
     assert not box.tools.executor.wait(batch, Deadline(0.1))
     assert [output.failed for output in batch.outputs] == [True]
     box.gate.set()
-    assert box.tools.executor.wait(batch, SOON)
+    assert box.tools.executor.wait(batch, Deadline(10))
     assert next(output.text for output in batch.outputs) == "1"
 
 
@@ -232,7 +230,7 @@ def test_cancelled_calls(box):
     """Those that have not begun never do, those that run are told, and nobody hears of the outputs."""
     first = box.start_blocked(*range(8))
     second = box.start(("block", '{"n": 100}'))
-    waiting = run_in_thread(box.tools.executor.wait, second, SOON)
+    waiting = run_in_thread(box.tools.executor.wait, second, Deadline(10))
     wait_until(lambda: second.waiter is not None)
     box.tools.executor.cancel(first)
     box.tools.executor.cancel(second)
@@ -265,7 +263,7 @@ def test_close_waits_for_nobody(box):
     assert running.cancelled
     assert queued.cancelled
     assert late.cancelled
-    assert not box.tools.executor.wait(late, SOON)
+    assert not box.tools.executor.wait(late, Deadline(10))
     box.gate.set()
     wait_until(lambda: not threads())
     assert box.done == [box.done[0]]
@@ -285,7 +283,7 @@ def test_a_running_tool_keeps_its_session_alive_and_nothing_else_does(make_box):
     batch = box.tools.start(
         [FunctionCall("c", "who", "")], session=reference, turn=None, deadline=Deadline(None), on_done=box.done.append
     )
-    assert box.tools.executor.wait(batch, SOON)
+    assert box.tools.executor.wait(batch, Deadline(10))
     assert batch.outputs[0].text == "Session"
     del session
     gc.collect()
@@ -293,7 +291,7 @@ def test_a_running_tool_keeps_its_session_alive_and_nothing_else_does(make_box):
     batch = box.tools.start(
         [FunctionCall("c", "who", "")], session=reference, turn=None, deadline=Deadline(None), on_done=box.done.append
     )
-    assert box.tools.executor.wait(batch, SOON)
+    assert box.tools.executor.wait(batch, Deadline(10))
     assert batch.outputs[0].failed
 
 
@@ -330,7 +328,10 @@ def test_after_a_fork(box):
             try:
                 box.tools.executor.cancel(batch)
                 box.tools.executor.close()
-                for call in (lambda: box.start(("echo", '{"n": 1}')), lambda: box.tools.executor.wait(batch, SOON)):
+                for call in (
+                    lambda: box.start(("echo", '{"n": 1}')),
+                    lambda: box.tools.executor.wait(batch, Deadline(10)),
+                ):
                     with pytest.raises(ForkedError):
                         call()
                 code = 0
@@ -338,7 +339,7 @@ def test_after_a_fork(box):
                 os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     box.gate.set()
-    assert box.tools.executor.wait(batch, SOON)
+    assert box.tools.executor.wait(batch, Deadline(10))
 
 
 def test_an_interrupt_anywhere_leaves_it_working(box):
@@ -347,7 +348,7 @@ def test_an_interrupt_anywhere_leaves_it_working(box):
     def call():
         batch = box.start(("echo", '{"n": 1}'))
         try:
-            box.tools.executor.wait(batch, SOON)
+            box.tools.executor.wait(batch, Deadline(10))
         finally:
             box.tools.executor.cancel(batch)
 
@@ -368,7 +369,7 @@ def test_many_callers_at_once(box):
             batch = box.start(*[("echo", f'{{"n": {own}}}')] * (1 + n % 3))
             if n % 5 == 0:
                 box.tools.executor.cancel(batch)
-            elif box.tools.executor.wait(batch, SOON):
+            elif box.tools.executor.wait(batch, Deadline(10)):
                 assert {output.text for output in batch.outputs} == {str(own)}
                 assert len(batch.outputs) == 1 + n % 3
             else:

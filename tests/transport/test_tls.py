@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
@@ -18,7 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from realtime_sync.errors import ConfigurationError, ConnectError
 from realtime_sync.transport import Step, connect
-from realtime_sync.transport._tls import default_context
+from realtime_sync.transport._deadline import Deadline
+from realtime_sync.transport._hop import Hop
+from realtime_sync.transport._poll import READ, wait_for
+from realtime_sync.transport._tls import default_context, start_tls
 from tests.support.peer import echo
 
 PASSWORD = "key-password"
@@ -106,6 +111,21 @@ def test_client_certificates_that_cannot_be_used(parts, client):
     with pytest.raises(ConfigurationError, match="client_cert") as caught:
         connect("wss://127.0.0.1:1/", options={"client_cert": given})
     assert "wrong" not in str(caught.value).replace("wrong password?", "")
+
+
+def test_a_server_that_is_gone_before_the_handshake(tls):
+    """A reset right behind the connect is a ConnectError like one a moment later."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        client.settimeout(0)
+        accepted, _ = server.accept()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    accepted.close()
+    assert wait_for(client.fileno(), READ, 5)
+    with pytest.raises(ConnectError, match=r"hung up|not connected") as caught:
+        start_tls(client, tls.client_context, Hop("localhost", 1), Deadline(5))
+    client.close()
+    assert caught.value.transient
 
 
 def test_a_folder_of_authorities(make_peer, tls, tmp_path):

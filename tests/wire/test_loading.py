@@ -52,15 +52,36 @@ def test_many_threads_may_use_the_catalogue_first(kind, registry, name) -> None:
     assert done.stdout.split() == [name]
 
 
-def test_importing_the_library_loads_no_catalogue_and_no_converter() -> None:
+def loaded_by(code: str) -> set[str]:
+    """Return the parts of this library, and cattrs, that a fresh process has loaded after a piece of code."""
+    command = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    return {name for name in done.stdout.split() if name == "cattrs" or name.startswith("realtime_sync.")}
+
+
+def test_importing_the_library_loads_next_to_nothing() -> None:
+    """Errors and options; what else is exported loads when it is asked for."""
+    parts = {name.split(".")[1] for name in loaded_by("import realtime_sync")}
+    assert {"config", "errors"} <= parts
+    assert not {"client", "realtime", "session", "transport", "wire", "types"} & parts
+
+
+def test_a_client_loads_no_catalogue_and_no_converter() -> None:
     """What only decoding needs waits for the first message: it is most of what starting could cost."""
-    code = "import sys, realtime_sync; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
-    loaded = set(done.stdout.split())
+    loaded = loaded_by("from realtime_sync import Client, RealtimeSession")
     assert "realtime_sync.wire" in loaded
     assert (
         not {"cattrs", *(f"realtime_sync.types.{name}" for name in ("realtime", "translation", "responses"))} & loaded
     )
+
+
+def test_what_is_exported_is_there_without_an_import_of_its_own() -> None:
+    """Names load by attribute as they do by import, and always the same object; a wrong name is an AttributeError."""
+    code = (
+        "import realtime_sync as r; assert {'Client', 'types', 'ServerError'} <= {*dir(r)};"
+        "assert r.types.realtime.ResponseDoneEvent; assert r.Client is r.Client; assert not hasattr(r, 'Cleint')"
+    )
+    assert "realtime_sync.types.realtime" in loaded_by(code)
 
 
 @pytest.mark.parametrize("registry", ["realtime", "translation", "responses"])

@@ -10,7 +10,8 @@ from realtime_sync.server._backend import Backend
 from realtime_sync.server._channel import Channel
 from realtime_sync.server._journal import Handshake
 from realtime_sync.server._problem import Problem
-from realtime_sync.server._web import WebSocketResponse
+from realtime_sync.server._web import WebSocketResponse, offered_keys
+from realtime_sync.server.realtime._client_secrets import create_client_secret
 from realtime_sync.server.realtime._session import RealtimeSession
 
 __all__ = ["realtime_routes"]
@@ -23,11 +24,17 @@ def realtime_routes(backend: Backend) -> Blueprint:
     @routes.get("/realtime", websocket=True)
     def connect() -> Response:
         model = _model(request.args, request.headers.get("OpenAI-Beta"))
+        secret = backend.secrets.find(offered_keys())
+        configured = None if secret is None else secret.session
 
         def serve(channel: Channel, handshake: Handshake) -> RealtimeSession:
-            return RealtimeSession.start(channel, handshake, backend=backend, model=model)
+            return RealtimeSession.start(channel, handshake, backend=backend, model=model, configured=configured)
 
         return WebSocketResponse(backend, serve)
+
+    @routes.post("/realtime/client_secrets")
+    def client_secrets() -> Response:
+        return create_client_secret(backend)
 
     @routes.get("/realtime")
     def explain() -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -13,7 +11,8 @@ from attrs import define, field
 
 from realtime_sync.server._backend import Backend, new_id
 from realtime_sync.server._channel import Channel
-from realtime_sync.server._journal import Handshake, ReceivedEvent
+from realtime_sync.server._incoming import parsed
+from realtime_sync.server._journal import Handshake
 from realtime_sync.server._problem import Problem, invalid
 from realtime_sync.server.realtime._client_events import checked_event, usable_event_id
 from realtime_sync.server.realtime._hearing import Ears
@@ -30,8 +29,6 @@ logger = logging.getLogger("realtime_sync.server")
 
 SESSION_SECONDS = 3600
 """The API's limit on a session, before scaling."""
-_MAX_DEPTH = 100
-"""Of a client event: far below where Python's own recursion limit would strike while it is copied or written."""
 _JOIN_SECONDS = 1.0
 
 
@@ -60,10 +57,21 @@ class RealtimeSession:
         self._turns = TurnTaking(state=self._state, ears=self._ears, responses=self._responses)
 
     @classmethod
-    def start(cls, channel: Channel, handshake: Handshake, *, backend: Backend, model: str) -> RealtimeSession:
-        """Return a session for a new connection."""
+    def start(
+        cls,
+        channel: Channel,
+        handshake: Handshake,
+        *,
+        backend: Backend,
+        model: str,
+        configured: dict[str, Any] | None = None,
+    ) -> RealtimeSession:
+        """Return a session for a new connection; `configured` is what its client secret says (None: it has none)."""
         lifetime = SESSION_SECONDS * backend.time_scale or None
         settings = default_session(new_id("sess"), model, int(time.time() + lifetime) if lifetime else None)
+        if configured is not None:
+            own = {name: settings[name] for name in ("id", "model", "expires_at")}
+            settings = {**configured, **own}
         return cls(
             state=State(channel=channel, backend=backend, settings=settings),
             connection=handshake.connection,
@@ -80,7 +88,7 @@ class RealtimeSession:
         """Handle one client event; whatever is wrong with it is answered by an error event."""
         self._event_id = None
         try:
-            event = self._parsed(data)
+            event = parsed(data, self._state.backend.journal, self._connection)
             self._event_id = usable_event_id(event)
             self._handle(event)
         except Problem as problem:
@@ -120,22 +128,7 @@ class RealtimeSession:
     def _emit(self, event: dict[str, Any]) -> None:
         self._state.emit(event)
 
-    def _parsed(self, data: str) -> dict[str, Any]:
-        event = None
-        journal = self._state.backend.journal
-        with contextlib.suppress(ValueError, RecursionError):
-            event = json.loads(data, parse_constant=_refuse_constant)
-        if isinstance(event, dict):
-            journal.record(ReceivedEvent(event, self._connection), len(data))
-            return event
-        journal.record(ReceivedEvent({"raw": data}, self._connection), len(data))
-        msg = "The message is not a JSON object: every message must be one event."
-        raise Problem(msg, code="invalid_json")
-
     def _handle(self, event: dict[str, Any]) -> None:
-        if _is_deeper(event, _MAX_DEPTH):
-            msg = f"The event is nested more than {_MAX_DEPTH} levels deep."
-            raise Problem(msg, code="invalid_json")
         event = checked_event(event)
         fault = self._state.backend.faults.take("received", event["type"])
         if fault is not None and fault.do == "reject":
@@ -216,19 +209,3 @@ class RealtimeSession:
         "response.create": _create_response,
         "response.cancel": _cancel_response,
     }
-
-
-def _refuse_constant(name: str) -> None:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
-
-
-def _is_deeper(value: Any, limit: int) -> bool:
-    """Tell whether objects and arrays are nested more than `limit` deep."""
-    level = [value]
-    for _ in range(limit + 1):
-        containers = [each for each in level if isinstance(each, dict | list)]
-        level = [child for each in containers for child in (each.values() if isinstance(each, dict) else each)]
-        if not level:
-            return False
-    return True
