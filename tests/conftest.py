@@ -24,6 +24,8 @@ AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CER
 _PATIENCE = 3.0
 """Seconds for what is ending to end."""
 
+_DESCRIPTORS = "/proc/self/fd"
+
 # No deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("tests", max_examples=examples(40), deadline=None)
 settings.load_profile("tests")
@@ -34,20 +36,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "coverage" in sys.modules:
         reason = "an exception from a signal handler, inside coverage's own code, would hang the run"
         for item in items:
-            if "interrupt" in item.name:
+            if item.get_closest_marker("raises_anywhere"):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish() -> None:
+    """Take what all tests share out of the garbage collector's sight, which halves the time of every collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def _sockets() -> set[tuple[str, str]]:
     """Return (descriptor, inode) of every socket and eventfd of this process; nothing where there is no /proc."""
     found = set()
-    for link in Path("/proc/self/fd").glob("*"):
+    # Twice a test: by os.path, which is ten times as fast as pathlib here.
+    for name in os.listdir(_DESCRIPTORS) if os.path.isdir(_DESCRIPTORS) else ():  # noqa: PTH112, PTH208
         try:
-            target = str(link.readlink())
+            target = os.readlink(f"{_DESCRIPTORS}/{name}")  # noqa: PTH115
         except OSError:
             continue
         if target.startswith("socket:") or "eventfd" in target:
-            found.add((link.name, target))
+            found.add((name, target))
     return found
 
 

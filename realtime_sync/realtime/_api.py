@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -66,6 +67,9 @@ class RealtimeApi:
     """Has the calls of a turn answered that nobody consumes."""
     _tools_sent: tuple[str, list[Any]] | None = field(init=False, default=None, repr=False)
     """The event id and the tools of the last session.update that had some."""
+    interrupting: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
+    """Held by one interruption at a time while it decides and sends, so that the server hears of each cut of an item
+    in the order in which they were measured. A wait for it ends with that sending, within `send_timeout`."""
     resumption: RealtimeResumption | None = field(init=False, default=None, repr=False)
     """For sessions that reconnect."""
     untold: bool = field(init=False, default=False)

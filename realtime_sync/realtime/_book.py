@@ -366,9 +366,10 @@ class TurnBook:
             self._by_event.pop(waiting.popleft().event_id, None)
             self._create_refused(turn, event)  # Nothing else can be refused for this reason.
             return DISCARD
-        if code == ACTIVE_RESPONSE and self.input.speaker is not None:
-            # Detection would have answered, while a response runs that it may not interrupt.
-            self.input.speaker.unanswered_speech = False
+        speaker = self.input.speaker
+        if code == ACTIVE_RESPONSE and speaker is not None and speaker.awaits_detection:
+            self._left_unanswered(speaker)
+            return DISCARD
         if code not in HARMLESS_CODES:
             self.creates.suspect(event)
         return None
@@ -379,14 +380,27 @@ class TurnBook:
         if turn.abandoned:
             self._finish(turn)
         elif error_code(event) == ACTIVE_RESPONSE:
-            turn.phase = Phase.REFUSED
-            if self.slot.occupant is None:
-                self.slot.occupy_locked(UNKNOWN_RESPONSE)
-            self.slot.release_locked(turn)
-            turn.queue.put_locked((0, REFUSED, 0))
+            self._to_be_sent_again(turn)
         else:
             self._fail(turn, event)
             self._finish(turn)
+
+    def _to_be_sent_again(self, turn: TurnState) -> None:
+        """Have the turn's consumer send its create, once the response that is in the way has ended."""
+        turn.phase = Phase.REFUSED
+        if self.slot.occupant is None:
+            self.slot.occupy_locked(UNKNOWN_RESPONSE)
+        self.slot.release_locked(turn)
+        turn.queue.put_locked((0, REFUSED, 0))
+
+    def _left_unanswered(self, turn: TurnState) -> None:
+        """Note that voice detection could not answer what it found, because of a response that it may not interrupt."""
+        if turn.abandoned or turn.phase is not Phase.SPEAKING:
+            turn.unanswered_speech = False  # It was said into the turn's own response, and is left at that.
+            if turn.abandoned:
+                self._settle(turn)
+        else:
+            self._to_be_sent_again(turn)
 
     def _unclaim(self, turn: TurnState, response_id: str) -> None:
         """Take back a match by order that this refusal proves wrong: the response is somebody else's."""
@@ -440,10 +454,9 @@ class TurnBook:
     def _settle(self, turn: TurnState) -> None:
         """Let go of an abandoned turn as soon as nothing more can come of it."""
         answer_due = turn.awaits_detection and turn.committed and turn.unanswered_speech
-        if turn.phase in (Phase.WAITING, Phase.REFUSED, Phase.ANSWERING) or (
-            turn.phase is Phase.SPEAKING and not turn.clearing and not answer_due
-        ):
-            self._finish(turn)
+        if turn.phase in (Phase.SENT, Phase.RUNNING) or turn.clearing or (turn.phase is Phase.SPEAKING and answer_due):
+            return
+        self._finish(turn)
 
     def _cleared(self, turn: TurnState | None) -> Any | None:
         """Note that the server's buffer holds nothing more of a turn that was left."""
@@ -541,10 +554,10 @@ class TurnBook:
     def lost(self, unwritten: AbstractSet[str], error: ConnectionClosed) -> None:
         """Fail every turn of which the server may have seen something; the others are sent on the next connection."""
         for turn in self._all():
-            self._by_token.pop(turn.token, None)
-            if turn.phase in (Phase.WAITING, Phase.REFUSED):
+            was_spoken = self._by_token.pop(turn.token, None) is not None
+            if turn.phase is Phase.WAITING or (turn.phase is Phase.REFUSED and not was_spoken):
                 continue
-            if turn.phase is Phase.SENT and turn.event_ids <= unwritten:
+            if turn.phase is Phase.SENT and turn.event_ids <= unwritten and not was_spoken:
                 turn.phase, turn.create_event_id, turn.started_at = Phase.WAITING, None, None
                 turn.event_ids.clear()
                 turn.item_ids.clear()

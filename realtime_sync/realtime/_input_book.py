@@ -9,7 +9,7 @@ from typing import Any
 from attrs import define, field
 
 from realtime_sync.realtime._slot import ResponseSlot
-from realtime_sync.realtime._state import TurnState
+from realtime_sync.realtime._state import Phase, TurnState
 
 __all__ = ["CLEARED", "INPUT_EVENTS", "TRANSCRIPT_ENDS", "InputBook", "transcript_ended"]
 
@@ -117,11 +117,13 @@ class InputBook:
         self.floor.release_locked(turn)
 
     def lost_locked(self) -> None:
-        """Forget what the old session was told; whoever has the floor has failed."""
-        self.speaker = None
+        """Forget what the old session was told; whoever was speaking has failed."""
+        self.speaker = self.newest_item_id = None
         self._commits.clear()
-        if self.floor.holder is not None:
-            self.floor.release_locked(self.floor.holder)
+        self._clears.clear()
+        holder = self.floor.holder
+        if isinstance(holder, TurnState) and holder.phase is Phase.OVER:  # Or it has not begun to speak.
+            self.floor.release_locked(holder)
 
     def end_locked(self) -> None:
         """Let everybody go: the session is over."""

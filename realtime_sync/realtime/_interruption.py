@@ -37,36 +37,44 @@ class Interruption:
 def interrupt(core: Core, api: RealtimeApi, played_ms: float | None, item_id: str | None) -> Interruption:
     """Cancel, drop what waits, truncate: see `RealtimeSession.interrupt`."""
     _check(played_ms)
-    with core.lock:
-        book = api.book
-        item = book.spoken.find(item_id)
-        if item is None and item_id is not None:
-            msg = f"no audio of an item {item_id!r} has arrived in this session"
-            raise LocalProtocolError(msg)
-        audio_format = _format_of(item, api) if played_ms is not None else None
-        active = book.interrupt()
-        unwanted = {active, item.response_id if item is not None else None} - {None}
-        core.remove_waiting_locked(lambda event: _is_audio_of(event, unwanted))
-        end_ms: int | None = None
-        if played_ms is not None and item is not None and audio_format is not None:
-            grows = active is not None and active == item.response_id
-            if played_ms or grows or active is None or item_id is not None:
-                end_ms = item.heard(played_ms, audio_format, grows=grows)
-            if end_ms is not None:
-                book.spoken.cut(item.item_id, end_ms)
-    if active is not None:
-        _send(core, {"type": "response.cancel", "response_id": active})
-    if api.is_call:
-        _send(core, {"type": "output_audio_buffer.clear"})
+    with api.interrupting:
+        with core.lock:
+            done, content_index = _decide_locked(core, api, played_ms, item_id)
+        if done.response_id is not None:
+            _send(core, {"type": "response.cancel", "response_id": done.response_id})
+        if api.is_call:
+            _send(core, {"type": "output_audio_buffer.clear"})
+        if done.audio_end_ms:
+            end = {"content_index": content_index, "audio_end_ms": done.audio_end_ms}
+            _send(core, {"type": "conversation.item.truncate", "item_id": done.item_id, **end})
+        elif done.item_id is not None:
+            _send(core, {"type": "conversation.item.delete", "item_id": done.item_id})
+    return done
+
+
+def _decide_locked(
+    core: Core, api: RealtimeApi, played_ms: float | None, item_id: str | None
+) -> tuple[Interruption, int]:
+    """Silence and forget; return what to tell the server, and which content part of the item it is about."""
+    book = api.book
+    item = book.spoken.find(item_id)
+    if item is None and item_id is not None:
+        msg = f"no audio of an item {item_id!r} has arrived in this session"
+        raise LocalProtocolError(msg)
+    audio_format = None if item is None or played_ms is None else _format_of(item, api)
+    active = book.interrupt()
+    unwanted = {active, item.response_id if item is not None else None} - {None}
+    core.remove_waiting_locked(lambda event: _is_audio_of(event, unwanted))
+    end_ms = None
+    if item is not None and played_ms is not None and audio_format is not None:
+        grows = active is not None and active == item.response_id
+        # Nothing of an active response that has no audio yet was heard: that says nothing about an older item.
+        if played_ms or grows or active is None or item_id is not None:
+            end_ms = item.heard(played_ms, audio_format, grows=grows)
     if item is None or end_ms is None:
-        return Interruption(response_id=active)
-    where = {"item_id": item.item_id}
-    if end_ms:
-        end = {"content_index": item.content_index, "audio_end_ms": end_ms}
-        _send(core, {"type": "conversation.item.truncate", **where, **end})
-    else:
-        _send(core, {"type": "conversation.item.delete", **where})
-    return Interruption(response_id=active, item_id=item.item_id, audio_end_ms=end_ms)
+        return Interruption(response_id=active), 0
+    book.spoken.cut(item.item_id, end_ms)
+    return Interruption(response_id=active, item_id=item.item_id, audio_end_ms=end_ms), item.content_index
 
 
 def _check(played_ms: float | None) -> None:
@@ -78,13 +86,13 @@ def _check(played_ms: float | None) -> None:
         raise LocalProtocolError(msg)
 
 
-def _format_of(item: SpokenItem | None, api: RealtimeApi) -> AudioFormat | None:
+def _format_of(item: SpokenItem, api: RealtimeApi) -> AudioFormat:
     """Return the format of an item's audio.
 
     Raises:
         ConfigurationError: it is none that this library knows.
     """
-    return None if item is None else AudioFormat.from_wire(item.format or named_output_format(api.effective))
+    return AudioFormat.from_wire(item.format or named_output_format(api.effective))
 
 
 def _is_audio_of(event: Any, response_ids: Collection[str | None]) -> bool:

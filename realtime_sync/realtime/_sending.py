@@ -13,12 +13,12 @@ from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._resources import audio_pieces, new_item_id
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._source import AudioInput
-from realtime_sync.realtime._state import Phase, TurnState
+from realtime_sync.realtime._state import TurnState
 from realtime_sync.session import Core, Deadline
 from realtime_sync.tools import FunctionOutput
 from realtime_sync.types import UnknownObject, WireObject
 
-__all__ = ["NothingHeard", "OutOfTime", "TurnSender"]
+__all__ = ["NothingHeard", "OutOfTime", "TurnOver", "TurnSender"]
 
 RETRY_SECONDS = 1.0
 HEARING_SECONDS = 10.0
@@ -32,6 +32,10 @@ CATCH_UP_PIECES = 8
 
 class OutOfTime(Exception):
     """The turn's time is up. Never leaves the library."""
+
+
+class TurnOver(Exception):
+    """The turn ended while it waited for something; its queue says how. Never leaves the library."""
 
 
 class NothingHeard(Exception):
@@ -80,6 +84,7 @@ class TurnSender:
 
         Raises:
             OutOfTime: it did not become free in time.
+            TurnOver: the turn ended meanwhile.
         """
         state = self._state
         try:
@@ -136,6 +141,7 @@ class TurnSender:
         Raises:
             OutOfTime: for nothing more.
             NothingHeard: the server heard no speech.
+            TurnOver: the turn ended meanwhile, as every method here may find.
         """
         state = self._state
         settles = state.input_sent and state.is_answered()
@@ -242,7 +248,8 @@ class TurnSender:
 
         Raises:
             OutOfTime: it did not become free in time.
-            LocalProtocolError: it never would, or the turn was left meanwhile.
+            TurnOver: the turn ended, or was left, meanwhile.
+            LocalProtocolError: it would never become free.
         """
         state, holder = self._state, slot.holder
         if isinstance(holder, TurnState) and holder.fed_by is threading.current_thread() and holder.feeds():
@@ -258,11 +265,10 @@ class TurnSender:
                 raise OutOfTime
         finally:
             self._core.flow.waits.discard(token)
-        if state.abandoned:
+        if state.queue.ended and not self._core.finished:
             with self._core.lock:
                 slot.release_locked(state)
-            msg = "this stream was closed"
-            raise LocalProtocolError(msg)
+            raise TurnOver
 
     def answer(self, outputs: Sequence[FunctionOutput], called: Sequence[Any], *, goes_on: bool) -> bool:
         """Send the outputs of function calls, and ask for the rest of the answer; False: the turn was ended meanwhile.
@@ -274,6 +280,7 @@ class TurnSender:
 
         Raises:
             OutOfTime: the conversation did not become free in time.
+            TurnOver: the turn ended meanwhile.
         """
         state, book = self._state, self._api.book
         goes_on = goes_on and not state.unanswered_speech
@@ -281,8 +288,8 @@ class TurnSender:
             self._wait_for_detection()
             self._take_slot(front=False)
         with self._core.lock:
-            over = state.cancel_asked or state.phase is Phase.OVER
-            if over and not state.abandoned:
+            over = state.cancel_asked or state.queue.ended
+            if over:
                 book.slot.release_locked(state)
         if over:
             return False

@@ -18,7 +18,7 @@ from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._call_book import ToolsDone
 from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
-from realtime_sync.realtime._sending import NothingHeard, OutOfTime, TurnSender
+from realtime_sync.realtime._sending import NothingHeard, OutOfTime, TurnOver, TurnSender
 from realtime_sync.realtime._settings import output_format
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.realtime._tool_loop import ToolLoop
@@ -92,27 +92,37 @@ class TurnStream(ClosesOnExit):
 
     def _next(self) -> Any:
         """Return the next event, doing meanwhile what there is to send."""
-        sender, tools, state = self._sender, self._tools, self._state
         while True:
-            sender.catch_up()
             try:
-                event = state.queue.take(tools.wait_until(self._wait_until()))[1]
-            except Empty:
-                if state.transcribing():
-                    self.close()
-                elif not tools.expired():
-                    sender.overdue()
-                continue
-            if event is REFUSED:
-                self._builder.retract()
-                sender.send_again()
-            elif isinstance(event, ToolsDone):
-                tools.go_on(event, self._builder)
-            else:
-                self._builder.add(event)
-                sender.noticed(event.type)
-                tools.noticed(event, self._builder)
+                event = self._advance()
+            except TurnOver:
+                continue  # The queue says how.
+            if event is not None:
                 return event
+
+    def _advance(self) -> Any:
+        """Send what is due and take the next event; None if there was none, or it was only for us."""
+        sender, tools, state = self._sender, self._tools, self._state
+        sender.catch_up()
+        try:
+            event = state.queue.take(tools.wait_until(self._wait_until()))[1]
+        except Empty:
+            if state.transcribing():
+                self.close()
+            elif not tools.expired():
+                sender.overdue()
+            return None
+        if event is REFUSED:
+            self._builder.drop_unfinished()  # It was of the response that stood in the way.
+            sender.send_again()
+            return None
+        if isinstance(event, ToolsDone):
+            tools.go_on(event, self._builder)
+            return None
+        self._builder.add(event)
+        sender.noticed(event.type)
+        tools.noticed(event, self._builder)
+        return event
 
     def _wait_until(self) -> Deadline:
         """Return until when to wait for an event."""
@@ -125,6 +135,8 @@ class TurnStream(ClosesOnExit):
             self._sender.begin()
         except OutOfTime:
             raise self._timed_out() from None
+        except TurnOver:
+            return  # The queue says how.
 
     def text(self) -> Iterator[str]:
         """Iterate over the pieces of text (and of transcripts, for audio) as they arrive."""

@@ -130,16 +130,10 @@ class TurnBuilder:
     _id: str | None = field(init=False, default=None)
     _status: Any = field(init=False, default=None)
     _rounds: list[_Round] = field(init=False, factory=list)
-    _given_format: AudioFormat | None = field(init=False)
-    _kept: int = field(init=False, default=0)
-    """How many of the rounds are certainly the turn's: all before the last create."""
     _answered: set[str] = field(init=False, factory=set)
     """The ids of the calls that tools have answered."""
     _input: dict[str, str] = field(init=False, factory=dict)
     """The transcripts of the input items, in the order in which they were committed."""
-
-    def __attrs_post_init__(self) -> None:
-        self._given_format = self.audio_format
 
     def add(self, event: Any) -> None:
         """Take one event of the turn into account."""
@@ -160,6 +154,14 @@ class TurnBuilder:
             self._rounds.append(_Round(None))  # From a server that does without response.created.
             self._rounds[-1].add(event)
 
+    def drop_unfinished(self) -> None:
+        """Forget a response that has begun: it turned out not to be this turn's."""
+        if self._rounds and not self.final:
+            self._rounds.pop()
+            before = self._rounds[-1].response if self._rounds else None
+            self._id, self._status = getattr(before, "id", None), getattr(before, "status", None)
+            self.final = before is not None
+
     def _responds(self, response: Any, *, ends: bool) -> None:
         if not self._rounds or not ends:
             if self._rounds and self._status == "cancelled":
@@ -173,17 +175,8 @@ class TurnBuilder:
         self.final = ends
 
     def answered(self, call_ids: Iterable[str]) -> None:
-        """Note that calls of the responses so far are answered, and that another response is asked for."""
+        """Note that calls of the responses so far are answered."""
         self._answered.update(call_ids)
-        self._kept = len(self._rounds)
-
-    def retract(self) -> None:
-        """Forget what came since the last create was sent: it was of a response that stood in the way."""
-        del self._rounds[self._kept :]
-        response = self._rounds[-1].response if self._rounds else None
-        self._id, self._status = getattr(response, "id", None), getattr(response, "status", None)
-        self.final = bool(self._rounds)
-        self.audio_format = self._given_format
 
     def output(self) -> tuple[Any, ...]:
         """Return the items of the newest response."""

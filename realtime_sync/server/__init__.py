@@ -1,4 +1,4 @@
-"""A threaded server on loopback that speaks OpenAI's Realtime API, for tests, demos and a quick start without a key.
+"""A threaded server on loopback that speaks OpenAI's Realtime and Responses APIs, for tests, demos and a quick start.
 
     with LocalServer() as server:
         client = OpenAI(base_url=server.base_url, api_key="any")

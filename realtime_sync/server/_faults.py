@@ -2,7 +2,9 @@
 
 Points: ``connect`` (TCP accepted, before TLS), ``upgrade`` (the WebSocket request was read and is valid),
 ``received`` and ``sent`` (any event of that direction), or an event type such as ``response.create``
-(when it was received, before it is handled) or ``response.done`` (instead of, or before, sending it).
+(when it was received, before it is handled) or ``response.done`` (instead of, or before, sending it). An HTTP request
+passes ``received`` and its name, such as ``POST /v1/responses`` (which is a ``response.create`` too); a body passes
+``sent``, a response as a body the type of its last event as well, and in a stream each event its own points.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class Fault:
     "cut" sends the first half of what was due and drops; "garbage" sends bytes that are no frame (before the upgrade:
     no HTTP) and drops. In place of an event, "bad_json" sends a text message that is no JSON, "swallow" sends nothing,
     and "reject" an error event (an upgrade it answers with `status`); a received event is not handled then.
+    Over HTTP, "close" ends a stream early and properly; what has no answer yet it drops, as "swallow" does.
     """
 
     at: str
@@ -77,7 +80,7 @@ class Fault:
     status: int = 503
     """HTTP status of "reject"; in the Responses API its error events have one too."""
     error_code: str | None = None
-    """The error's code in "reject"; None: what the API says for this status, or ``rejected_by_fault``."""
+    """The error's code in "reject"; None: ``rejected_by_fault``, or in the Responses API what belongs to the status."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse what cannot happen at the point, rather than ignore it."""

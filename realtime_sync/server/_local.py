@@ -69,7 +69,7 @@ def _not_negative(_: object, __: object, value: float) -> None:
 
 @define(eq=False, kw_only=True)
 class LocalServer:
-    """A server on loopback that speaks the Realtime API, text and voice, with rules instead of a model.
+    """A server on loopback that speaks the Realtime and the Responses API, with rules instead of a model.
 
     Use it in a ``with`` statement, or call `start` and `close`. It runs once.
 
@@ -267,7 +267,8 @@ def serve(
     with _stop_requests() as stop, server, contextlib.suppress(KeyboardInterrupt):
         voice = "espeak-ng" if default_speaker() is speak_by_espeak else "a tone, since espeak-ng is not installed"
         print(f"realtime_sync local server (rules, no model) at {server.base_url}")  # noqa: T201
-        print(f"Realtime: text, voice ({voice}), voice detection, function calls. Ctrl-C ends it.", flush=True)  # noqa: T201
+        print(f"Realtime: text, voice ({voice}), voice detection, function calls.")  # noqa: T201
+        print("Responses: WebSocket lanes, HTTP, streams, tools. Ctrl-C ends it.", flush=True)  # noqa: T201
         _wait(stop)
 
 

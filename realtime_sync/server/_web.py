@@ -180,7 +180,8 @@ def _rejection(fault: Fault) -> Problem:
     headers = {"Retry-After": f"{fault.seconds:g}"} if fault.seconds else {}
     message = fault.reason or "The server rejects this request, because a fault says so."
     kind = "server_error" if fault.status >= 500 else "invalid_request_error"  # noqa: PLR2004
-    return Problem(message, kind=kind, code="rejected_by_fault", status=fault.status, headers=headers)
+    code = fault.error_code or "rejected_by_fault"
+    return Problem(message, kind=kind, code=code, status=fault.status, headers=headers)
 
 
 def _request_bytes(environ: WSGIEnvironment) -> bytes:

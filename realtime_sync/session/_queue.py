@@ -11,7 +11,7 @@ from attrs import define, field
 
 from realtime_sync.errors import SlowConsumer
 from realtime_sync.session._flow import Flow
-from realtime_sync.transport import Deadline, Waiter
+from realtime_sync.transport import Deadline, Waiter, park_at_exit
 
 __all__ = ["Empty", "Entry", "EventQueue"]
 
@@ -107,10 +107,12 @@ class EventQueue:
             with self._lock:
                 if self.entries:
                     return self._pop_locked()
-                if self._end is not None:
-                    raise self._end() or StopIteration
-                if deadline.passed():
+                end = self._end
+                if end is None and deadline.passed():
                     raise Empty
+            if end is not None:
+                park_at_exit()
+                raise end() or StopIteration
             self._wait(deadline)
 
     def _wait(self, deadline: Deadline) -> None:

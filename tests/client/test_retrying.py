@@ -249,6 +249,7 @@ def test_a_closed_client_does_not_begin_to_wait():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals to this process")
+@pytest.mark.raises_anywhere
 def test_an_interrupt_ends_the_wait(make_peer):
     """Ctrl-C, at once; and the client goes on to work."""
     script = Refusing(503)

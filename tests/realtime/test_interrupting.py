@@ -159,6 +159,32 @@ def test_an_item_that_is_deleted_is_not_deleted_again(told, item_id):
     assert sent(rt, peer) == []
 
 
+def test_two_at_once_reach_the_server_in_the_order_in_which_they_measured(told, monkeypatch):
+    """The second has to wait while the first is being sent: a cut never names more than the one before it left."""
+    rt, peer = told
+    stream = answering(rt, peer)
+    sending, go_on = threading.Event(), threading.Event()
+    send = rt._core.send
+
+    def slow(data, **named):
+        if data["type"] == "conversation.item.truncate" and not sending.is_set():
+            sending.set()
+            assert go_on.wait(10)
+        return send(data, **named)
+
+    monkeypatch.setattr(type(rt._core), "send", staticmethod(slow))
+    first = run_in_thread(rt.interrupt, 200)
+    assert sending.wait(10)
+    second = run_in_thread(rt.interrupt, 50)
+    wait_until(rt._api.interrupting.locked)
+    assert not second.done()
+    go_on.set()
+    assert (first.result().audio_end_ms, second.result().audio_end_ms) == (200, 50)
+    cuts = [event["audio_end_ms"] for event in sent(rt, peer) if "audio_end_ms" in event]
+    assert cuts == [200, 50]
+    stream.close()
+
+
 def test_what_was_cut_or_deleted_by_hand_counts(told):
     """conversation.item.truncated and .deleted tell, whoever asked for them."""
     rt, peer = told

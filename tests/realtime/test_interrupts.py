@@ -13,6 +13,8 @@ from tests.support.interrupting import interrupted_everywhere
 from tests.support.peer import CLOSE, TEXT, echo, frame
 from tests.support.waiting import run_in_thread, wait_until
 
+pytestmark = pytest.mark.raises_anywhere
+
 MOMENT = 0.0005
 UPDATE = {"type": "session.update", "session": {}}
 

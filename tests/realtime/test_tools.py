@@ -18,61 +18,9 @@ from realtime_sync.errors import (
     ServerError,
     TurnInterrupted,
 )
-from tests.realtime.tool_support import call_item, calls, outputs
+from tests.realtime.tool_support import Work, call_item, calls, outputs
 from tests.support.scripted import SESSION
 from tests.support.waiting import run_in_thread, wait_until
-
-
-class Work:
-    """Tools, and when they run."""
-
-    def __init__(self):
-        self.gate = threading.Event()
-        self.inside = threading.Semaphore(0)
-        self.contexts = []
-
-    def add(self, a: int, b: int) -> int:
-        """Add two numbers."""
-        return a + b
-
-    def wait(self, n: int, context: ToolContext) -> int:
-        """Wait to be let go."""
-        self.contexts.append(context)
-        self.inside.release()
-        self.gate.wait(20)
-        return n
-
-    def entered(self, times=1):
-        for _ in range(times):
-            assert self.inside.acquire(timeout=10)
-
-
-@pytest.fixture
-def work():
-    """Tools that are let go at the end."""
-    work = Work()
-    yield work
-    work.gate.set()
-
-
-@pytest.fixture
-def opened(scripted, work):
-    """Open a session with the tools of `work`; returns (session, peer)."""
-    sessions = []
-
-    def open_session(**arguments):
-        client = Client(base_url=scripted.base_url, api_key="test", timeout=30)
-        options = {"tools": [work.add, work.wait], "options": {"close_timeout": 0.3}, **arguments}
-        opening = run_in_thread(lambda: client.realtime.connect(model="m", **options))
-        peer = scripted.accept()
-        update = peer.receive("session.update")
-        peer.send("session.updated", session={**SESSION, **update["session"]})
-        sessions.append(opening.result())
-        return sessions[-1], peer
-
-    yield open_session
-    for session in sessions:
-        session.close()
 
 
 def ask(rt, peer, *items, text="x", **arguments):

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from realtime_sync import Client
+from realtime_sync import Client, RetryPolicy
 from realtime_sync.audio import PCM16_24K
 from realtime_sync.errors import LocalProtocolError, ReceiveTimeout, RequestTimeout, TurnInterrupted
 from realtime_sync.realtime import _book, _sending
@@ -567,6 +567,7 @@ def test_closing_while_a_turn_is_fed(connect):
 
 # An interrupt that hits a finalizer or a callback of the garbage collector can be raised nowhere.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.raises_anywhere
 def test_interrupts_anywhere_leave_spoken_turns_usable(connect):
     """An alarm that raises inside asks with audio of every kind, 150 times: the next one works."""
     rt, peer = connect()
@@ -627,3 +628,81 @@ def test_interrupts_anywhere_leave_spoken_turns_usable(connect):
     voice.end_speech(peer)
     voice.speak(peer, text="still here", response_id="last")
     assert usable.result().text == "still here"
+
+
+# -- reconnecting -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reconnecting(connect):
+    """A session that reconnects at once; returns (session, peer, a function for the next connection's peer)."""
+    rt, peer = connect(retry=RetryPolicy(reconnect=True, initial_delay=0.001))
+    greet(rt, peer)
+    return rt, peer
+
+
+def test_a_spoken_turn_does_not_survive_its_connection(reconnecting, scripted):
+    """Wherever it was: TurnInterrupted, and the next one is spoken to the new session."""
+    rt, peer = reconnecting
+    microphone = Microphone()
+    asked = run_in_thread(rt.ask, None, microphone)
+    microphone.give(PIECE)
+    hear(peer, len(PIECE))
+    voice.start_speech(peer)
+    wait_until(lambda: book_of(rt).input.speaker.heard)
+    with rt.subscribe("*"):
+        peer.drop()
+        peer = scripted.accept()
+        peer.send("session.created", session=voice.session())
+    wait_until(lambda: book_of(rt).input.floor.holder is None)
+    microphone.give(PIECE)
+    with pytest.raises(TurnInterrupted):
+        asked.result()
+    again = run_in_thread(rt.ask, None, SPEECH)
+    hear(peer, len(SPEECH) + SILENCE)
+    voice.start_speech(peer)
+    voice.end_speech(peer)
+    voice.speak(peer, text="again")
+    assert again.result().text == "again"
+
+
+def test_a_turn_that_waits_to_speak_speaks_on_the_next_connection(reconnecting, scripted):
+    """Nothing of it was sent: it keeps the floor, and goes on when the conversation is free."""
+    rt, peer = reconnecting
+    rt.response.create()
+    peer.respond(peer.receive("response.create"), "by hand", finish=False, response_id="hand")
+    wait_until(lambda: book_of(rt).slot.occupant == "hand")
+    waiting = run_in_thread(rt.ask, None, SPEECH)
+    wait_until(lambda: book_of(rt).slot._claimants)
+    behind = run_in_thread(rt.ask, None, PIECE)
+    wait_until(lambda: book_of(rt).input.floor._claimants)
+    peer.drop()
+    peer = scripted.accept()
+    peer.send("session.created", session=voice.session())
+    for audio, text in ((SPEECH, "first"), (PIECE, "second")):
+        assert hear(peer, len(audio) + SILENCE)[: len(audio)] == audio
+        voice.start_speech(peer)
+        voice.end_speech(peer)
+        voice.speak(peer, text=text, response_id=f"to_{text}")
+    assert (waiting.result().text, behind.result().text) == ("first", "second")
+    voice.assert_idle(rt)
+
+
+def test_a_spoken_turn_that_waits_to_be_answered_fails_with_its_connection(connect, scripted):
+    """Its audio went to the old session: it waits for the conversation no longer, and nothing of it goes to the new one."""
+    rt, peer = connect(retry=RetryPolicy(reconnect=True, initial_delay=0.001))
+    greet(rt, peer, None)
+    rt.response.create()
+    peer.respond(peer.receive("response.create"), "by hand", finish=False, response_id="hand")
+    wait_until(lambda: book_of(rt).slot.occupant == "hand")
+    waiting = run_in_thread(rt.ask, None, SPEECH)
+    hear(peer, len(SPEECH))
+    wait_until(lambda: book_of(rt).slot._claimants)
+    peer.drop()
+    peer = scripted.accept()
+    peer.send("session.created", session=voice.session(None))
+    with pytest.raises(TurnInterrupted):
+        waiting.result()
+    rt.send({"type": "marker"})
+    assert peer.receive()["type"] == "marker"
+    voice.assert_idle(rt)

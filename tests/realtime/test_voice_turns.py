@@ -395,6 +395,27 @@ def test_detection_that_may_not_cut_off_leaves_speech_unanswered(connect):
     assert asked.result().text == "I was talking"
 
 
+def test_speech_that_another_response_keeps_from_being_answered(connect):
+    """Detection cannot answer while somebody else's response runs: the answer is asked for by hand after it."""
+    rt, peer = connect()
+    greet(rt, peer, {**voice.VAD, "interrupt_response": False})
+    asked = run_in_thread(rt.ask, None, iter([SPEECH]))
+    hear(peer, len(SPEECH) + SILENCE)
+    written = run_in_thread(rt.ask, "text")
+    create = peer.receive("response.create")
+    voice.begin(peer, "text", voice.metadata_of(create))
+    wait_until(lambda: rt._api.book.slot.holder and rt._api.book.slot.holder.response_id == "text")
+    voice.start_speech(peer)
+    voice.end_speech(peer)
+    peer.error(None, "conversation_already_has_active_response")
+    voice.say(peer, text="written", response_id="text")
+    voice.finish(peer, "text")
+    assert written.result().text == "written"
+    voice.speak(peer, text="spoken", response_id="resp_2", metadata=voice.metadata_of(peer.receive("response.create")))
+    assert asked.result().text == "spoken"
+    voice.assert_idle(rt)
+
+
 def test_the_session_is_waited_for(connect):
     """Right after connecting nobody knows whether the server detects turns: the first audio waits for session.created."""
     rt, peer = connect()

@@ -1,11 +1,38 @@
-"""The server's side of function calls, for tests of tools."""
+"""Tools for tests, and the server's side of their calls."""
 
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
-__all__ = ["call_item", "calls", "outputs"]
+from realtime_sync import ToolContext
+
+__all__ = ["Work", "call_item", "calls", "outputs"]
+
+
+class Work:
+    """Tools, and when they run."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.inside = threading.Semaphore(0)
+        self.contexts = []
+
+    def add(self, a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    def wait(self, n: int, context: ToolContext) -> int:
+        """Wait to be let go."""
+        self.contexts.append(context)
+        self.inside.release()
+        self.gate.wait(20)
+        return n
+
+    def entered(self, times=1):
+        for _ in range(times):
+            assert self.inside.acquire(timeout=10)
 
 
 def call_item(name: str, number: int | str, **arguments: Any) -> dict:

@@ -8,7 +8,7 @@ import pytest
 from websockets.sync.client import connect
 
 from realtime_sync.server import LocalServer, speak_by_tone
-from tests.server.support import Peer
+from tests.server.support import Lanes, Peer
 
 
 @pytest.fixture
@@ -41,3 +41,9 @@ def dial():
 def peer(serve, dial):
     """A client of a server with default settings."""
     return dial(serve())
+
+
+@pytest.fixture
+def responses(dial):
+    """Open WebSockets of the Responses API that end with the test."""
+    return lambda server, **options: Lanes(dial(server, "", path="/responses", greet=False, **options).ws)

@@ -9,6 +9,7 @@ import json
 import math
 import queue
 import struct
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,8 @@ from realtime_sync.audio import PCM16_24K, convert
 from realtime_sync.server import Faults, Handshake, speak_by_tone
 from realtime_sync.server._backend import Backend
 from realtime_sync.server.realtime._session import RealtimeSession
+from realtime_sync.server.responses._connection import ResponsesConnection
+from realtime_sync.server.responses._store import Store
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -81,6 +84,63 @@ class Peer:
         return done
 
 
+BETA = "responses_multi_agent=v1"
+"""The header that a client of `response.inject` sends."""
+TERMINAL = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
+"""What ends a response of the Responses API."""
+
+
+class Lanes(Peer):
+    """A raw client of the Responses API's WebSocket."""
+
+    def create(self, text, /, **params):
+        """Ask for a response."""
+        self.send({"type": "response.create", "model": "m", "input": text, **params})
+
+    def end_of(self, lane=None):
+        """Return the events of a lane up to the last one of its response; those of other lanes are thrown away."""
+        events = []
+        while not events or events[-1]["type"] not in TERMINAL:
+            event = self.next()
+            if event.get("stream_id") == lane:
+                events.append(event)
+        return events
+
+    def answer(self, text, /, **params):
+        """Do a whole turn; return its response."""
+        self.create(text, **params)
+        last = self.end_of(params.get("stream_id"))[-1]
+        assert "response" in last, last
+        return last["response"]
+
+    def refusal(self, text, /, **params):
+        """Ask for a response that is refused; return the error event."""
+        self.create(text, **params)
+        event = self.next()
+        assert event["type"] == "error", event
+        return event
+
+
+class Gates:
+    """A responder whose answers wait, each until the test lets it go on; the text of a request names its gate."""
+
+    def __init__(self, answer=None):
+        self._answer = answer or (lambda text: ("begun ", None, f"done {text}"))
+        self._gates = collections.defaultdict(threading.Event)
+
+    def __call__(self, request):
+        for part in self._answer(request.text):
+            if part is None:
+                assert self._gates[request.text].wait(20)
+            else:
+                yield part
+
+    def open(self, *names):
+        """Let these answers go on."""
+        for name in names:
+            self._gates[name].set()
+
+
 class Direct:
     """A session without a network: the test is its connection's thread."""
 
@@ -98,8 +158,11 @@ class Direct:
         self.backend = Backend(**{**defaults, **options})
         self.sent = []
         self._posted = queue.SimpleQueue()
-        handshake = Handshake(connection=0, path="/", headers={})
-        self.session = RealtimeSession.start(self, handshake, backend=self.backend, model="m")
+        self.closed_with = None
+        self.session = self._session(Handshake(connection=0, path="/", headers={"openai-beta": BETA}))
+
+    def _session(self, handshake):
+        return RealtimeSession.start(self, handshake, backend=self.backend, model="m")
 
     def __enter__(self):
         self.session.on_open()
@@ -122,6 +185,9 @@ class Direct:
     def post(self, act):
         self._posted.put(act)
 
+    def close(self, code, reason):
+        self.closed_with = (code, reason)
+
     # for the test
 
     def work(self):
@@ -134,6 +200,17 @@ class Direct:
             self.work()
         events, self.sent = self.sent, []
         return events
+
+
+class DirectResponses(Direct):
+    """The same with a connection of the Responses API."""
+
+    def _session(self, handshake):
+        return ResponsesConnection.start(self, handshake, backend=self.backend, store=Store())
+
+    def create(self, text, /, **params):
+        """Ask for a response."""
+        self.send({"type": "response.create", "model": "m", "input": text, **params})
 
 
 def user(text, **item):

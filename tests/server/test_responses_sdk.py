@@ -78,18 +78,19 @@ def test_an_error_over_a_websocket(sdk):
 
 def test_steering_over_a_websocket(serve):
     """The SDK steers a response that runs and gets its successor."""
-    with openai.OpenAI(base_url=serve(time_scale=1).base_url, api_key="x", max_retries=0) as client:
-        with client.responses.connect() as connection:
-            connection.response.create(model="m", input="count to 1000")
-            running = next(event for event in connection if event.type == "response.created").response
-            next(event for event in connection if event.type == "response.output_text.delta")
-            connection.response.steer(previous_response_id=running.id, input="say enough")
-            accepted = next(event for event in connection if event.type == "response.steer.accepted")
-            assert accepted.steer.previous_response_id == running.id
-            stopped = next(event for event in connection if event.type in TERMINAL).response
-            assert (stopped.id, stopped.incomplete_details.reason) == (running.id, "steered")
-            successor = next(event for event in connection if event.type in TERMINAL).response
-            assert (successor.previous_response_id, successor.output_text) == (running.id, "enough")
+    server = serve(time_scale=1)
+    client = openai.OpenAI(base_url=server.base_url, api_key="x", max_retries=0)
+    with client, client.responses.connect() as connection:
+        connection.response.create(model="m", input="count to 1000")
+        running = next(event for event in connection if event.type == "response.created").response
+        next(event for event in connection if event.type == "response.output_text.delta")
+        connection.response.steer(previous_response_id=running.id, input="say enough")
+        accepted = next(event for event in connection if event.type == "response.steer.accepted")
+        assert accepted.steer.previous_response_id == running.id
+        stopped = next(event for event in connection if event.type in TERMINAL).response
+        assert (stopped.id, stopped.incomplete_details.reason) == (running.id, "steered")
+        successor = next(event for event in connection if event.type in TERMINAL).response
+        assert (successor.previous_response_id, successor.output_text) == (running.id, "enough")
 
 
 def test_create_and_retrieve(sdk):
@@ -178,7 +179,7 @@ def test_a_client_secret(serve):
         session = {"type": "realtime", "model": "m", "instructions": "Be brief.", "output_modalities": ["text"]}
         secret = client.realtime.client_secrets.create(session=session)
     assert secret.session.instructions == "Be brief."
-    with openai.OpenAI(base_url=server.base_url, api_key=secret.value, max_retries=0) as client:
-        with client.realtime.connect(model="m") as connection:
-            created = connection.recv().session
+    client = openai.OpenAI(base_url=server.base_url, api_key=secret.value, max_retries=0)
+    with client, client.realtime.connect(model="m") as connection:
+        created = connection.recv().session
     assert (created.instructions, created.output_modalities) == ("Be brief.", ["text"])

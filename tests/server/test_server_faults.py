@@ -68,10 +68,13 @@ def test_a_delay_changes_nothing_else(serve, dial, at):
 
 def test_reject_the_upgrade(serve, dial):
     """An upgrade can be refused with any status, and a time to come back."""
-    server = serve(faults=Fault(at="upgrade", do="reject", status=429, seconds=1.5, reason="slow down"))
+    server = serve(
+        faults=Fault(at="upgrade", do="reject", status=429, seconds=1.5, reason="slow down", error_code="busy")
+    )
     with pytest.raises(InvalidStatus) as refused:
         connect(server.websocket_base_url + "/realtime?model=m")
     response = refused.value.response
+    assert b'"busy"' in response.body
     assert (response.status_code, response.headers["Retry-After"]) == (429, "1.5")
     assert b"slow down" in response.body
     dial(server)

@@ -15,7 +15,7 @@ from realtime_sync.transport import Deadline, Waiter
 from tests.support.interrupting import interrupted_everywhere
 from tests.support.waiting import run_in_thread, wait_until
 
-MOMENT = 0.0005
+MOMENT = 0.003
 
 
 class CutShort(Waiter):
@@ -96,6 +96,7 @@ def test_a_guest_cut_short_in_a_callback_lets_the_next_call_run(dispatcher):
     wait_until(lambda: ran)
 
 
+@pytest.mark.raises_anywhere
 def test_an_interrupted_guest_loses_no_callback(dispatcher):
     """Wherever the interrupt comes, a call has begun or still waits, each callback gets it once, and in order."""
     dispatcher.wanted = False  # No other thread runs them.
@@ -110,6 +111,6 @@ def test_an_interrupted_guest_loses_no_callback(dispatcher):
         with dispatcher._lock:
             dispatcher.put_locked(Call(number, registrations.copy(), 1))
     dispatcher.run_here(Deadline(MOMENT))
-    assert number > 15
+    assert number > 10
     assert first == second == list(range(1, number + 1))
     assert dispatcher._bytes == 0

@@ -70,9 +70,13 @@ def test_interim_responses_are_skipped(make_peer):
     def script(link):
         link.read_request()
         link.write(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
-        link.upgrade()
+        link.upgrade("X-Final: yes", trailing=frame(TEXT, b"first"))
 
-    connect(make_peer(script).url).abort()
+    connection = connect(make_peer(script).url)
+    assert connection.response_headers["x-final"] == "yes"
+    assert "link" not in connection.response_headers
+    assert connection.receive(5) == "first"
+    connection.abort()
 
 
 def test_frames_right_behind_the_upgrade(make_peer):
@@ -305,7 +309,11 @@ def test_unknown_family_is_a_failure_of_one_address(peer):
     def resolve(host, port):
         return [(9999, socket.SOCK_STREAM, 6, "", ("x", port)), *good(host, port)]
 
-    connect(f"ws://example.test:{peer.port}/", resolve=resolve).abort()
+    connection = connect(f"ws://example.test:{peer.port}/", resolve=resolve)
+    assert peer.link().request.headers["host"] == f"example.test:{peer.port}"
+    connection.abort()
+    with pytest.raises(ConnectError, match="1 address tried"):
+        connect(f"ws://example.test:{peer.port}/", resolve=lambda host, port: resolve(host, port)[:1])
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("label too long")])

@@ -334,6 +334,7 @@ def interrupts(call, times):
     return count
 
 
+@pytest.mark.raises_anywhere
 def test_interrupted_receive(peer):
     """An interrupt ends a receive() that waits, 400 times, and nothing is lost or left locked."""
     with connect(peer.url, options=QUICK) as connection:
@@ -345,6 +346,7 @@ def test_interrupted_receive(peer):
         assert connection.receive(5) == "there"
 
 
+@pytest.mark.raises_anywhere
 def test_interrupted_senders_that_wait(peer):
     """An interrupt ends a send() that waits for room, a flush() and a wait for the reading role, and nothing stays."""
     with connect(peer.url, options={**QUICK, "write_limit": (1000, 100)}) as connection:
@@ -366,6 +368,7 @@ def test_interrupted_senders_that_wait(peer):
         assert connection.is_open
 
 
+@pytest.mark.raises_anywhere
 def test_interrupts_while_sending(peer):
     """An interrupt in the middle of sending never tears the stream: whole frames, in order, none twice."""
     received = []
@@ -392,6 +395,7 @@ def test_interrupts_while_sending(peer):
     assert set(received) == {*range(sent[0]), -1} or set(received) == {*range(sent[0] + 1), -1}
 
 
+@pytest.mark.raises_anywhere
 def test_interrupts_while_receiving(make_peer):
     """An interrupt while bytes are moving leaves the connection usable or ends it cleanly; it never tears messages."""
 
@@ -445,6 +449,7 @@ def test_service_waits_its_turn(peer):
         assert first.result() == ["for the first"]
 
 
+@pytest.mark.raises_anywhere
 def test_interrupts_over_tls(make_peer, tls):
     """Over TLS, too, an interrupt leaves the connection usable, or ends it cleanly if it came inside a write."""
     received = []

@@ -20,7 +20,7 @@ from tests.types.protocol import EVENTS, SHAPES, TYPES, Shape, objects
 CATALOGUES = {"realtime": realtime, "translation": translation, "responses": responses}
 # What the other transport has and a socket has no use for: it always streams, and never in the background.
 NOT_SENT = {"stream", "background"}
-quick = settings(max_examples=examples(3), suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=examples(2), suppress_health_check=list(HealthCheck))
 
 
 def classes_of(event: Shape) -> list[type[KnownEvent]]:

@@ -41,7 +41,7 @@ SERVER_EVENTS = [
 
 def batches(values: list[Any]) -> list[Any]:
     """Return the values in small groups: a property costs more to set up than to try."""
-    return [pytest.param(values[start : start + 6], id=f"from {start}") for start in range(0, len(values), 6)]
+    return [pytest.param(values[start : start + 12], id=f"from {start}") for start in range(0, len(values), 12)]
 
 
 FIELD_NAMES = sorted({name for cls in CLASSES for name in layout_of(cls).fields})
@@ -122,7 +122,7 @@ def _mixed(drawn) -> dict[str, Any]:
     return dict(items)
 
 
-quick = settings(max_examples=examples(3), suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=examples(2), suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("classes", batches(CLASSES))

@@ -59,4 +59,5 @@ class State:
 
 def rejected(fault: Fault) -> Problem:
     """Return the problem that a fault "reject" makes."""
-    return Problem(fault.reason or "Rejected by a fault.", code="rejected_by_fault", kind="server_error")
+    code = fault.error_code or "rejected_by_fault"
+    return Problem(fault.reason or "Rejected by a fault.", code=code, kind="server_error")

@@ -54,7 +54,6 @@ class ResponsesConnection:
     """The client asked for the beta with `response.inject`."""
     _expires: float | None
     """On the monotonic clock; None: never."""
-    _expired: bool = field(init=False, default=False)
     _lanes: Lanes = field(init=False, factory=Lanes)
     _steering: Steering = field(init=False)
     _retired: list[Generation] = field(init=False, factory=list)
@@ -95,16 +94,16 @@ class ResponsesConnection:
 
     def on_timer(self) -> float | None:
         """End the connection when its time is over and nothing runs; return the seconds until its time is over."""
-        if self._expires is None:
-            return None
-        left = self._expires - time.monotonic()
-        if left > 0:
-            return left
-        self._expired = True
-        if self._lanes.is_idle:
-            self._emit(error_event(_too_old()), None)
-            self._channel.close(1001, "maximum duration of 60 minutes")
-        return None
+        left = self._time_left()
+        if left is not None and left <= 0:
+            left = None
+            if self._lanes.is_idle:
+                self._emit(error_event(_too_old()), None)
+                self._channel.close(1001, "maximum duration of 60 minutes")
+        return left
+
+    def _time_left(self) -> float | None:
+        return None if self._expires is None else self._expires - time.monotonic()
 
     def on_close(self) -> None:
         """Stop the workers."""
@@ -202,8 +201,8 @@ class ResponsesConnection:
     def _planned(self, lane: Lane, create: Create) -> Plan:
         if create.fault is not None:
             raise create.fault
-        self.on_timer()
-        if self._expired:
+        left = self._time_left()
+        if left is not None and left <= 0:
             raise _too_old()
         params = checked_create(create.event, websocket=True, multi_agent=self._multi_agent)
         items = [item for steer in self._steering.claimed(lane, params) for item in steer.items]
