@@ -423,7 +423,10 @@ class TurnBook:
         if turn.phase is Phase.RUNNING:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
         turn.cancel_asked = turn.phase is not Phase.OVER
+        answering = turn.answering
         self.answered(turn)
+        if answering and turn.input_sent and turn.is_answered():
+            self.complete(turn)  # Its consumer only waits for the tools.
 
     def answered(self, turn: TurnState) -> None:
         """Note that nothing more is made of a turn's calls: it is over, unless its speech goes on."""
