@@ -1,5 +1,7 @@
 """Let the model call a Python function, by hand: take the call, send the result, ask for the rest of the answer.
 
+Registered functions spare you all that: see tools.py.
+
 python examples/function_call.py            with the local server
 python examples/function_call.py --real     with OpenAI, using OPENAI_API_KEY
 """

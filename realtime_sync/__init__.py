@@ -46,6 +46,7 @@ from realtime_sync.errors import (
     ServerError,
     SlowConsumer,
     StatusError,
+    ToolError,
     TurnInterrupted,
     UnprocessableEntityError,
 )
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from realtime_sync.client import Client
     from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
     from realtime_sync.session import Subscription
+    from realtime_sync.tools import ToolContext, tool
     from realtime_sync.types import UndecodableEvent, UnknownEvent
 
 __all__ = [
@@ -94,6 +96,8 @@ __all__ = [
     "SlowConsumer",
     "StatusError",
     "Subscription",
+    "ToolContext",
+    "ToolError",
     "Turn",
     "TurnInterrupted",
     "TurnStream",
@@ -101,6 +105,7 @@ __all__ = [
     "UnknownEvent",
     "UnprocessableEntityError",
     "__version__",
+    "tool",
 ]
 
 # Where the names are that are imported above for type checkers only.
@@ -108,10 +113,12 @@ _HOMES = {
     "Client": "client",
     "RealtimeSession": "realtime",
     "Subscription": "session",
+    "ToolContext": "tools",
     "Turn": "realtime",
     "TurnStream": "realtime",
     "UndecodableEvent": "types",
     "UnknownEvent": "types",
+    "tool": "tools",
 }
 
 

@@ -32,6 +32,7 @@ The tree (a test compares this drawing with the classes)::
     ├── SlowConsumer
     ├── AcknowledgementUnknown
     ├── ForkedError
+    ├── ToolError
     ├── LocalProtocolError
     └── RemoteProtocolError
 
@@ -75,6 +76,7 @@ __all__ = [
     "ServerError",
     "SlowConsumer",
     "StatusError",
+    "ToolError",
     "TurnInterrupted",
     "UnprocessableEntityError",
     "handshake_rejected",
@@ -462,6 +464,13 @@ class AcknowledgementUnknown(RealtimeSyncError):
 
 class ForkedError(RealtimeSyncError):
     """The object was made before a fork, in the parent process. Make a new one in the child."""
+
+
+class ToolError(RealtimeSyncError):
+    """A function that cannot be a tool; the message names the parameter and the type.
+
+    Raised by a tool, it tells the model what went wrong in just these words; any other exception is told with its name.
+    """
 
 
 class LocalProtocolError(RealtimeSyncError):

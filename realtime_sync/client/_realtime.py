@@ -9,9 +9,11 @@ from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import Endpoint
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.config import ConnectionOptions, RetryChanges, Retrying, RetryPolicy
-from realtime_sync.errors import ConfigurationError, LocalProtocolError
-from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of
+from realtime_sync.errors import ConfigurationError, LocalProtocolError, ToolError
+from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of, name_of_tool, part_of
 from realtime_sync.session import Core, Deadline
+from realtime_sync.tools import MAX_TOOL_ROUNDS, TOOL_TIMEOUT, Toolbox, tool
+from realtime_sync.types import WireObject
 
 if TYPE_CHECKING:
     from realtime_sync.client._client import Client
@@ -35,6 +37,9 @@ class RealtimeResource:
         call_id: str | None = None,
         intent: str | None = None,
         modalities: Iterable[str] | None = None,
+        tools: Iterable[Callable[..., Any] | Mapping[str, Any] | WireObject] = (),
+        tool_timeout: float | None = TOOL_TIMEOUT,
+        max_tool_rounds: int = MAX_TOOL_ROUNDS,
         handlers: Mapping[str, Callable[[Any], object]] | None = None,
         extra_query: Mapping[str, Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
@@ -57,6 +62,11 @@ class RealtimeResource:
             call_id: control a running WebRTC or SIP call instead.
             intent: "transcription" opens a transcription session instead.
             modalities: ("text",) or ("audio",): short for ``session={"output_modalities": …}``.
+            tools: functions that the model may call, which the library then does (see `RealtimeSession.tool`), beside
+                what `session` lists in ``tools``; definitions of other tools (dicts, classes) just join that list.
+            tool_timeout: seconds for one call of a function, after which the model is told that there is no result.
+                None: no limit.
+            max_tool_rounds: how often in one turn calls are answered before they are left to the caller.
             handlers: callbacks by event name, registered before the first event is read.
             extra_query, extra_headers: added to the upgrade request; a header replaces one of the same name.
             options: how the connection is made and kept, laid over the client's options field by field.
@@ -72,7 +82,8 @@ class RealtimeResource:
             ConnectError: the server could not be reached (`ConnectTimeout`: in `open_timeout` seconds, all retries
                 included), or refused (`HandshakeRejected`, also an `AuthenticationError`, `NotFoundError`… by status).
             LocalProtocolError: the client was closed, meanwhile perhaps.
-            ServerError: the server refused `session`.
+            ToolError: one of `tools` cannot be a tool; nothing was sent.
+            ServerError: the server refused `session`, or a tool.
             RequestTimeout: it did not answer to `session` within what `open_timeout` leaves.
         """
         client = self._client
@@ -87,7 +98,8 @@ class RealtimeResource:
             on_retry=on_reconnecting,
             reconnect=True if on_reconnecting is not None else None,
         ).over(client.retry)
-        config = _session_config(session, modalities, intent)
+        toolbox = Toolbox(timeout=tool_timeout, max_rounds=max_tool_rounds)
+        config = _session_config(session, modalities, _all_tools(session, tools, toolbox), intent)
         callbacks = _checked(handlers or {})
         dialler = Dialler(
             endpoint=client.endpoint,
@@ -100,7 +112,7 @@ class RealtimeResource:
             pause=client.pause,
         )
         deadline = Deadline(merged.open_timeout)
-        api = RealtimeApi(is_call=call_id is not None)
+        api = RealtimeApi(is_call=call_id is not None, tools=toolbox)
         core = Core(connection=dialler.connect(deadline), options=merged, api=api)
         if policy.reconnect:
             core.reconnects_with(dialler, api.reconnects(policy.resume, policy.resume_max_items))
@@ -165,8 +177,34 @@ def _query(model: str | None, call_id: str | None, intent: str | None, endpoint:
     return given
 
 
-def _session_config(session: Any, modalities: Iterable[str] | None, intent: str | None) -> dict[str, Any]:
+def _all_tools(session: Any, tools: Iterable[Any], toolbox: Toolbox) -> list[Any]:
+    """Return the definitions of all tools given in either place; functions among them go into the box."""
+    others = list(part_of(session, "tools") or ())
+    for each in tools:
+        if isinstance(each, (Mapping, WireObject)):
+            others.append(each)
+        else:
+            made = tool(each)
+            if made.name in toolbox:
+                msg = f"two tools are called {made.name}"
+                raise ToolError(msg, replay_safe=True)
+            toolbox.add(made)
+    twice = [name for name in map(name_of_tool, others) if name in toolbox]
+    if twice:
+        msg = f"{twice[0]} is given as a function and as a definition: give the function alone"
+        raise ToolError(msg, replay_safe=True)
+    return toolbox.merged(others, name_of_tool)
+
+
+def _session_config(
+    session: Any, modalities: Iterable[str] | None, tools: list[Any], intent: str | None
+) -> dict[str, Any]:
     config = fields_of(session, "session") if session is not None else {}
+    if tools:
+        if intent == "transcription":
+            msg = "a transcription session has no responses, so that no tool can ever be called"
+            raise ConfigurationError(msg)
+        config["tools"] = tools
     if modalities is not None:
         chosen = [modalities] if isinstance(modalities, str) else list(modalities)
         if len(chosen) != 1 or chosen[0] not in _MODALITIES:

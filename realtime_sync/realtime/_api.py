@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -17,6 +17,7 @@ from realtime_sync.realtime._rules import HARMLESS_CODES, RULES, error_code
 from realtime_sync.realtime._settings import part_of, transcribes
 from realtime_sync.realtime._state import AUDIO_DELTA, TurnState
 from realtime_sync.session import Core, Entry, EventQueue, Rule
+from realtime_sync.tools import Toolbox
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["SESSION_EVENTS", "RealtimeApi"]
@@ -54,11 +55,19 @@ class RealtimeApi:
     counted: frozenset[str] = field(init=False, default=frozenset({AUDIO_DELTA}), repr=False)
     is_call: bool = False
     """The session controls a WebRTC or SIP call, whose audio the server plays."""
+    tools: Toolbox = field(factory=Toolbox, repr=False)
+    """What the model may call here. It has a lock of its own, which may be taken under the session's."""
     book: TurnBook = field(init=False, repr=False)
     effective: Any = field(init=False, default=None, repr=False)
     """The session object of the last session.created or session.updated."""
     session_id: str | None = field(init=False, default=None)
     """Its id; servers leave it out of session.updated."""
+    session: Callable[[], Any] = field(init=False, default=lambda: None, repr=False)
+    """Returns the public session, or None: it was dropped. Set before the first event, as is the next."""
+    answer_unasked: Callable[[TurnState], None] = field(init=False, repr=False)
+    """Has the calls of a turn answered that nobody consumes."""
+    _tools_sent: tuple[str, list[Any]] | None = field(init=False, default=None, repr=False)
+    """The event id and the tools of the last session.update that had some."""
     interrupting: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
     """Held by one interruption at a time while it decides and sends, so that the server hears of each cut of an item
     in the order in which they were measured. A wait for it ends with that sending, within `send_timeout`."""
@@ -76,7 +85,13 @@ class RealtimeApi:
             confirm=core.acknowledgements.confirmed,
             new_queue=self.new_queue_locked,
             close_queue=core.close_queue_locked,
+            watch=core.new_queue,
+            answer=self._answer,
+            tools=self.tools,
         )
+
+    def _answer(self, turn: TurnState) -> None:
+        self.answer_unasked(turn)
 
     def reconnects(self, resume: str, max_items: int) -> RealtimeResumption:
         """Keep what a new connection needs; before the first event. `resume`, `max_items`: see `RetryPolicy`.
@@ -107,6 +122,8 @@ class RealtimeApi:
             self.effective = getattr(event, "session", None) or self.effective
             self.book.transcribes = transcribes(self.effective)
             self.session_id = getattr(self.effective, "id", None) or self.session_id
+        elif kind == "error" and self._tools_sent is not None and refused_event_id(event) == self._tools_sent[0]:
+            self._tools_sent = None
         elif kind in _VAD_MAY_START and self._vad_creates_responses():
             self.book.speech_ended()
         return self.book.owner(event)
@@ -136,8 +153,18 @@ class RealtimeApi:
         turn = claim if isinstance(claim, TurnState) else None
         if self.resumption is not None and data["type"] in _RESTORED:
             self.resumption.sent_locked(data)
+        if data["type"] == "session.update":
+            tools = part_of(data, "session", "tools")
+            if isinstance(tools, list):
+                self._tools_sent = data["event_id"], tools
         if turn is not None or data["type"] in _NOTED:
             self.book.sent(data, turn)
+
+    def tools_locked(self) -> tuple[Any, ...]:
+        """Return the session's tools, registered or not: as last sent, else as the server told them."""
+        if self._tools_sent is not None:
+            return tuple(self._tools_sent[1])
+        return tuple(part_of(self.effective, "tools") or ())
 
     def refused_event_id(self, event: Any) -> str | None:
         return refused_event_id(event)
@@ -150,6 +177,7 @@ class RealtimeApi:
 
     def ended_locked(self) -> None:
         self.book.end()
+        self.tools.executor.close()
 
     def tick_locked(self) -> None:
         self.book.tick()

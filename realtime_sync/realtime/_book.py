@@ -19,6 +19,7 @@ from typing import Any
 from attrs import define, field
 
 from realtime_sync.errors import ConnectionClosed, SlowConsumer
+from realtime_sync.realtime._call_book import TELLS_CALLS, CallBook
 from realtime_sync.realtime._creates import Creates
 from realtime_sync.realtime._events import (
     field_of,
@@ -41,6 +42,7 @@ from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._spoken import SpokenAudio
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, DROP, Deadline, EventQueue
+from realtime_sync.tools import Toolbox
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["TurnBook"]
@@ -57,7 +59,8 @@ class TurnBook:
     """All open turns of a session. The session's lock guards everything.
 
     `_submit` hands an event to the reader for sending; `_confirm` tells the event id of a create and what answered it;
-    `_new_queue` makes a queue for a turn that nobody asked for.
+    `_new_queue` makes a queue for a turn that nobody asked for, `_watch` one for a turn whose calls the library answers
+    beside whoever gets its events; `_answer` has it do that.
     """
 
     _lock: Lock
@@ -65,9 +68,13 @@ class TurnBook:
     _confirm: Callable[[str, Any], None]
     _new_queue: Callable[[], EventQueue]
     _close_queue: Callable[[EventQueue], None]
+    _watch: Callable[[], EventQueue]
+    _answer: Callable[[TurnState], None]
+    _tools: Toolbox
     slot: ResponseSlot = field(init=False)
     input: InputBook = field(init=False)
     creates: Creates = field(init=False, factory=Creates)
+    calls: CallBook = field(init=False)
     spoken: SpokenAudio = field(init=False, factory=SpokenAudio)
     transcribes: bool = field(init=False, default=False)
     """The session transcribes what the user says."""
@@ -89,10 +96,12 @@ class TurnBook:
         """Make the slots under the same lock."""
         self.slot = ResponseSlot(self._lock)
         self.input = InputBook(self._lock)
+        self.calls = CallBook(self._tools)
 
     @property
     def has_open(self) -> bool:
-        return any(not turn.abandoned and turn.phase is not Phase.OVER for turn in self._all())
+        turns = (turn for turn in self._all() if not turn.watched)
+        return any(not turn.abandoned and turn.phase is not Phase.OVER for turn in turns)
 
     @property
     def vad_starting(self) -> bool:
@@ -179,8 +188,12 @@ class TurnBook:
         elif kind in TRANSCRIPT_ENDS and field_of(event, "item_id") == self.input.newest_item_id:
             self.input.newest_item_id = None  # The turn that answers it need not wait for it.
 
-    def _queue_of(self, turn: TurnState, event: Any) -> EventQueue | Any:
+    def _queue_of(self, turn: TurnState, event: Any) -> EventQueue | Any | None:
         turn.note_arrival(event.type)
+        if turn.watched:
+            if event.type in TELLS_CALLS:
+                turn.queue.put_locked((0, event, 0))
+            return None
         if turn.abandoned:
             return DISCARD
         if turn.transcripts_due and transcript_ended(turn, event, item_id_of(event)) and turn.phase is Phase.OVER:
@@ -201,6 +214,8 @@ class TurnBook:
             turn = self._by_response.get(response_id)
             if turn is not None and kind == "response.output_item.added":
                 self._adopt(turn, item_id_of(event))
+            elif turn is not None and kind == "response.output_item.done":
+                self.calls.item_done(turn, event)
             return turn
         if kind.startswith("conversation.item."):
             return self._turn_of_item(event)
@@ -238,7 +253,7 @@ class TurnBook:
         if turn is None:
             if not create.out_of_band:
                 self.slot.occupy_locked(response_id)
-            return self._start_unasked(response_id, occupy=False)
+            return self._open_unasked(response_id, out_of_band=create.out_of_band)
         self._begin(turn, response_id)
         return turn
 
@@ -249,39 +264,54 @@ class TurnBook:
         turn.heard = True
         turn.unanswered_speech = turn.in_speech  # What began since the commit is not answered by this.
         self.input.answered_locked(turn)
+        self.calls.begun(turn)
         self._route(response_id, turn)
         if turn.abandoned or turn.cancel_asked:
             self._submit({"type": "response.cancel", "response_id": response_id})
         if turn.interrupted:
             self._silence(response_id)
 
-    def _start_unasked(self, response_id: str, *, occupy: bool = True) -> TurnState | None:
-        """Note a response that none of our calls asked for, and open a turn for it if somebody listens."""
-        if occupy:
-            self._vad_until = 0.0
-            self.slot.occupy_locked(response_id)
-            speaking = self.input.expects_response()
-            if speaking is not None:
-                self._begin(speaking, response_id)
-                return speaking
+    def _start_unasked(self, response_id: str) -> TurnState | None:
+        """Note a response that no create of this side asked for."""
+        self._vad_until = 0.0
+        self.slot.occupy_locked(response_id)
+        speaking = self.input.expects_response()
+        if speaking is not None:
+            self._begin(speaking, response_id)
+            return speaking
+        return self._open_unasked(response_id)
+
+    def _open_unasked(self, response_id: str, *, out_of_band: bool = False) -> TurnState | None:
+        """Open a turn for a response that none of our calls asked for, if somebody listens or tools may be called."""
         answered, self.input.newest_item_id = self.input.newest_item_id, None
-        if not self.listeners:
+        watched = not self.listeners
+        if watched and not self.calls.has_tools:
             return None
-        turn = TurnState(queue=self._new_queue(), deadline=Deadline(None), phase=Phase.RUNNING, input_sent=True)
+        turn = TurnState(
+            queue=self._watch() if watched else self._new_queue(),
+            deadline=Deadline(None),
+            phase=Phase.RUNNING,
+            input_sent=True,
+            out_of_band=out_of_band,
+            asked=False,
+            watched=watched,
+        )
         turn.response_id = response_id
         turn.started_at = time.monotonic()
         self._route(response_id, turn)
-        self._adopt(turn, answered)  # Its transcript may come any time now.
-        if answered is not None and self.transcribes:
-            turn.transcripts_due.add(answered)
-        self.listeners[0](turn)
+        if not watched:
+            self._adopt(turn, answered)  # Its transcript may come any time now.
+            if answered is not None and self.transcribes:
+                turn.transcripts_due.add(answered)
+            self.listeners[0](turn)
         return turn
 
     def _done(self, event: Any) -> EventQueue | Any | None:
         response_id = response_id_of(event)
         turn = self._by_response.pop(response_id, None) if response_id is not None else None
         self.slot.done_locked(response_id)
-        if response_id is not None and response_id in self._silenced:
+        interrupted = response_id is not None and response_id in self._silenced
+        if response_id is not None and interrupted:
             self._silenced.remove(response_id)
         if turn is None:
             return None
@@ -292,13 +322,25 @@ class TurnBook:
         if turn.abandoned:
             turn.phase, turn.response_id = Phase.SPEAKING, None
             self._settle(turn)
-            return DISCARD
-        if turn.goes_on():
-            turn.phase, turn.response_id = Phase.SPEAKING, None
-            return turn.queue
+        else:
+            self._answered(turn, event, interrupted=interrupted)
+        return None if turn.watched else DISCARD  # It is in the turn's queue, before the end of that, if it is over.
+
+    def _answered(self, turn: TurnState, event: Any, *, interrupted: bool) -> None:
+        """Note that a response of a turn has ended: that may not be the end of the turn."""
         turn.queue.put_locked((0, event, 0))
-        self.complete(turn)
-        return DISCARD  # It is in the turn's queue already, before the end of that queue.
+        answers = self.calls.due(turn, event, interrupted=interrupted)
+        if turn.answering:  # The calls of this response, or those of one before.
+            self.slot.release_locked(turn)  # Never held while user code runs.
+        if turn.unfinished() if turn.answering else turn.goes_on():
+            turn.phase, turn.response_id = Phase.SPEAKING, None
+        elif turn.answering:
+            turn.phase, turn.response_id = Phase.ANSWERING, None
+            self.input.release_locked(turn)
+            if turn.watched and answers and turn.answered_rounds == 1:
+                self._answer(turn)
+        else:
+            self.complete(turn)
 
     def _refused(self, event: Any) -> EventQueue | Any | None:
         event_id = refused_event_id(event)
@@ -385,6 +427,16 @@ class TurnBook:
         if turn.phase is Phase.RUNNING:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
         turn.cancel_asked = turn.phase is not Phase.OVER
+        answering = turn.answering
+        self.answered(turn)
+        if answering and turn.input_sent and turn.is_answered():
+            self.complete(turn)  # Its consumer only waits for the tools.
+
+    def answered(self, turn: TurnState) -> None:
+        """Note that nothing more is made of a turn's calls: it is over, unless its speech goes on."""
+        self.calls.drop(turn)
+        if turn.phase is Phase.ANSWERING:
+            self.complete(turn)
 
     def abandon(self, turn: TurnState) -> None:
         """Let nobody see the rest of a turn: cancel it by id and discard what still comes."""
@@ -395,6 +447,7 @@ class TurnBook:
         if turn.abandoned:
             return
         turn.abandoned_at = time.monotonic()
+        self.calls.drop(turn)
         if turn.error is None:
             turn.queue.clear_locked()
             turn.queue.end_locked(lambda: None)
@@ -425,8 +478,11 @@ class TurnBook:
     def interrupt(self) -> str | None:
         """Let nothing of the active response reach anybody any more but its end; return its id.
 
-        A response that was asked for and has not begun is cancelled when it begins.
+        A response that was asked for and has not begun is cancelled when it begins. What tools make is dropped.
         """
+        for turn in tuple(self.calls.answering):
+            if not turn.out_of_band:
+                self.cancel(turn)
         active = self.active_response_id
         if active:
             self._silence(active)
@@ -465,9 +521,11 @@ class TurnBook:
         turn.phase = Phase.OVER
         self.input.release_locked(turn)
         self.slot.release_locked(turn)
+        self.slot.dismiss_locked(turn)
 
     def _finish(self, turn: TurnState) -> None:
         self._let_go(turn)
+        self.calls.drop(turn)
         for item_id in turn.item_ids:
             self._by_item.pop(item_id, None)
         for event_id in turn.event_ids:
@@ -532,6 +590,7 @@ class TurnBook:
         """Let every open turn go: the connection is over, and the session ends their queues."""
         for turn in self._all():
             turn.phase = Phase.OVER
+            self.calls.drop(turn)
         self.creates.entries.clear()
         self._by_response.clear()
         self._by_item.clear()
@@ -543,7 +602,7 @@ class TurnBook:
 
     def _all(self) -> set[TurnState]:
         maps = (self._by_response, self._by_event, self._by_item, self._by_token)
-        return {turn for each in maps for turn in each.values()}
+        return {turn for each in maps for turn in each.values()} | self.calls.answering
 
     def _route(self, response_id: str, turn: TurnState) -> None:
         if len(self._by_response) >= MAX_ROUTES:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from realtime_sync.errors import LocalProtocolError, RealtimeSyncError, RequestTimeout, SendTimeout
 from realtime_sync.realtime._api import RealtimeApi
-from realtime_sync.realtime._resources import audio_pieces
+from realtime_sync.realtime._resources import audio_pieces, new_item_id
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._source import AudioInput
 from realtime_sync.realtime._state import TurnState
 from realtime_sync.session import Core, Deadline
+from realtime_sync.tools import FunctionOutput
+from realtime_sync.types import UnknownObject, WireObject
 
 __all__ = ["NothingHeard", "OutOfTime", "TurnOver", "TurnSender"]
 
@@ -266,6 +269,43 @@ class TurnSender:
                 slot.release_locked(state)
             raise TurnOver
 
+    def answer(self, outputs: Sequence[FunctionOutput], called: Sequence[Any], *, goes_on: bool) -> bool:
+        """Send the outputs of function calls, and ask for the rest of the answer; False: the turn was ended meanwhile.
+
+        Args:
+            outputs: in the order of the calls.
+            called: the items of the response that made the calls.
+            goes_on: ask for the rest, that is; not while the user speaks, which the server will answer by itself.
+
+        Raises:
+            OutOfTime: the conversation did not become free in time.
+            TurnOver: the turn ended meanwhile.
+        """
+        state, book = self._state, self._api.book
+        goes_on = goes_on and not state.unanswered_speech
+        if goes_on:
+            self._wait_for_detection()
+            self._take_slot(front=False)
+        with self._core.lock:
+            over = state.cancel_asked or state.queue.ended
+            if over:
+                book.slot.release_locked(state)
+        if over:
+            return False
+        items = [
+            {"type": "function_call_output", "call_id": output.call_id, "output": output.text} for output in outputs
+        ]
+        if not state.out_of_band:
+            for item in items:
+                self._send({"type": "conversation.item.create", "item": {"id": new_item_id(), **item}})
+        if goes_on:
+            self._create = continued(self._create, called, items)
+            self._send_create()
+        else:
+            with self._core.lock:
+                book.answered(state)
+        return True
+
     def _send_create(self) -> None:
         self._send({**self._create, "event_id": None})
 
@@ -291,3 +331,22 @@ class TurnSender:
             book.slot.wait_response_done(self._state.sooner(RETRY_SECONDS))
         self._take_slot(front=True)
         self._send_create()
+
+
+def continued(create: Mapping[str, Any], called: Sequence[Any], outputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the create that goes on after calls: the same settings, but no tool is forced again.
+
+    A response with an input of its own sees nothing else, so the calls and their outputs are added to that.
+    """
+    response = dict(create["response"])
+    if response.get("tool_choice") not in (None, "auto", "none"):
+        del response["tool_choice"]
+    if response.get("conversation") == "none" or response.get("input") is not None:
+        response["input"] = [*(response.get("input") or ()), *map(_as_input, called), *outputs]
+    return {**create, "response": response}
+
+
+def _as_input(item: Any) -> Mapping[str, Any]:
+    """Return an item that a response has made, as one that can be given to another: without the server's own marks."""
+    fields = item.to_dict() if isinstance(item, (WireObject, UnknownObject)) else item
+    return {name: value for name, value in fields.items() if name not in ("id", "object", "status")}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import logging
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from realtime_sync.audio import AudioSource
 from realtime_sync.config import NOT_GIVEN, NotGiven
@@ -18,15 +20,23 @@ from realtime_sync.realtime._resources import (
     SessionResource,
     new_item_id,
 )
+from realtime_sync.realtime._settings import name_of_tool
 from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_token
 from realtime_sync.realtime._turn import Turn
+from realtime_sync.realtime._unasked import UnaskedCalls
 from realtime_sync.realtime._wait_for import WaitsByName
 from realtime_sync.session import REQUEST_TIMEOUT, Core, Deadline, Empty, Subscription, body_of
+from realtime_sync.tools import Tool, tool
 
 if TYPE_CHECKING:
     from realtime_sync.types.realtime import ClientEvent
 
 __all__ = ["RealtimeSession"]
+
+logger = logging.getLogger("realtime_sync")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 GREETING_SECONDS = 3.0
 """How long the first turn with audio waits for session.created, which tells how audio becomes a turn."""
@@ -43,6 +53,9 @@ class RealtimeSession(WaitsByName):
         super().__init__(core)
         self._api = api
         self._turn_timeout = turn_timeout
+        # Weakly: threads must not keep alive a session that its user has dropped.
+        api.session = weakref.ref(self)
+        api.answer_unasked = UnaskedCalls(core, api).begin_locked
 
     # Made when asked for: they refer back to the session, and a session that is dropped must not wait for the
     # garbage collector to notice a cycle.
@@ -213,3 +226,70 @@ class RealtimeSession(WaitsByName):
         """
         self._core.check()
         return Turns(self._core, self._api, timeout)
+
+    # -- tools --------------------------------------------------------------------------------------------------
+
+    @overload
+    def tool(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = ...,
+        description: str | None = ...,
+        timeout: float | None | NotGiven = ...,
+    ) -> Tool[P, R]: ...
+    @overload
+    def tool(
+        self,
+        function: None = ...,
+        *,
+        name: str | None = ...,
+        description: str | None = ...,
+        timeout: float | None | NotGiven = ...,
+    ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+    def tool(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float | None | NotGiven = NOT_GIVEN,
+    ) -> Any:
+        """Let the model call a function: ``@rt.tool``, ``@rt.tool(timeout=5)`` or ``rt.tool(function)``.
+
+        From now on the library answers the model's calls of it: in turns of `ask`, `stream` and `turns`, which go on
+        with the response that follows, and in responses that nobody consumes. The server is told of the tool with a
+        session.update, which is not waited for: a turn asked for afterwards sees the tool.
+
+        Args:
+            function: see `realtime_sync.tool`. It runs in a thread of the library, and may call every method of this
+                session.
+            name, description: for the model; None: the function's own.
+            timeout: seconds for one call; None: no limit; left out: the session's `tool_timeout`.
+
+        Raises:
+            ToolError: it cannot be a tool; nothing was sent.
+            SendTimeout, ConnectionClosed: as `send`.
+        """
+        self._core.check()
+        if function is None:
+            return lambda decorated: self.tool(decorated, name=name, description=description, timeout=timeout)
+        added = self._api.tools.add(tool(function, name=name, description=description, timeout=timeout))
+        self._send_tools()
+        return added
+
+    def _send_tools(self) -> None:
+        """Tell the server of the tools, until it was told of what there is: several threads may add some at once."""
+        api, told = self._api, None
+        while told != (now := api.tools.tools):
+            with self._core.lock:
+                others = api.tools_locked()
+            self.session.update({"tools": api.tools.merged(others, name_of_tool)})
+            told = now
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """As `Session.close`. Tools that run are not waited for; what they return is dropped."""
+        super().close(code, reason)
+        running = () if self._core.forked else self._api.tools.executor.running()
+        if running:
+            logger.warning("close() left tools running: %s", ", ".join(running))

@@ -12,7 +12,15 @@ from realtime_sync.config import NOT_GIVEN
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.types import UnknownObject, WireObject
 
-__all__ = ["InputSettings", "fields_of", "named_output_format", "output_format", "part_of", "transcribes"]
+__all__ = [
+    "InputSettings",
+    "fields_of",
+    "name_of_tool",
+    "named_output_format",
+    "output_format",
+    "part_of",
+    "transcribes",
+]
 
 _SILENCE_SECONDS = 0.5
 """The default of `silence_duration_ms` (API reference, November 2026)."""
@@ -42,6 +50,11 @@ def part_of(value: Any, *names: str) -> Any:
         if value is None or value is NOT_GIVEN:
             return None
     return value
+
+
+def name_of_tool(tool: Any) -> str | None:
+    """Return the name that a definition gives a function; None: it is of another kind of tool."""
+    return part_of(tool, "name") if part_of(tool, "type") in (None, "function") else None
 
 
 @frozen(kw_only=True)

@@ -45,7 +45,7 @@ class ResponseSlot:
     _done_waiters: list[Waiter] = field(init=False, factory=list)
 
     def acquire(self, owner: object, deadline: Deadline, *, front: bool = False) -> bool:
-        """Wait until `owner` holds the slot; return False at the deadline, True also when the session ends."""
+        """Wait until `owner` holds the slot; return False at the deadline, True also when it need not wait any more."""
         claimant = _Claimant(owner)
         granted = False
         try:
@@ -80,6 +80,13 @@ class ResponseSlot:
         if self.holder is owner:
             self.holder = None
             self._grant_locked()
+
+    def dismiss_locked(self, owner: object) -> None:
+        """Have an owner that waits for the slot go on without it: it will find that it has nothing left to do."""
+        for claimant in tuple(self._claimants):
+            if claimant.owner is owner:
+                claimant.waiter.wake()
+                self._claimants.remove(claimant)
 
     def occupy_locked(self, response_id: str) -> None:
         """Note a response that is not ours."""

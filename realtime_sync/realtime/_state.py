@@ -12,6 +12,7 @@ from attrs import define, field
 
 from realtime_sync.realtime._turn import TEXT_DELTAS, Timings
 from realtime_sync.session import Deadline, EventQueue
+from realtime_sync.tools import Batch
 
 __all__ = ["AUDIO_DELTA", "REFUSED", "Phase", "TurnState"]
 
@@ -25,6 +26,7 @@ class Phase(enum.Enum):
     SPEAKING = "its audio is on the way, or the server has not answered it yet"
     SENT = "sent, not yet answered"
     RUNNING = "its response runs"
+    ANSWERING = "its tools run, or their results wait for the conversation to be free"
     REFUSED = "another response was active; to be sent again"
     OVER = "ended, failed or abandoned; but for the transcript of its input, perhaps"
 
@@ -62,6 +64,20 @@ class TurnState:
     abandoned_at: float | None = None
     item_ids: set[str] = field(factory=set)
     event_ids: set[str] = field(factory=set)
+    # of one that nobody asked for
+    asked: bool = True
+    watched: bool = False
+    """Its events are everybody's: the library only answers its calls."""
+    # of function calls
+    calls: list[Any] = field(factory=list)
+    """The finished function calls of the running response."""
+    due: dict[str, Any] = field(factory=dict)
+    """By response id: the calls to be answered that the consumer has not come to yet (`CallsDue`)."""
+    batches: list[Batch] = field(factory=list)
+    """The tools that run for it."""
+    answering: bool = False
+    """Its calls are being answered, or the response that goes on has not begun."""
+    answered_rounds: int = 0
     # of a turn that is spoken
     detected: bool = False
     """The server finds the turn in the audio by itself."""
@@ -97,6 +113,11 @@ class TurnState:
     def abandoned(self) -> bool:
         return self.abandoned_at is not None
 
+    @property
+    def may_answer(self) -> bool:
+        """Whether its calls can be answered: of a response beside the conversation, whoever asked has to know how."""
+        return self.asked or not self.out_of_band
+
     def timings(self) -> Timings:
         """Return the arrival times relative to the start."""
         start = self.started_at
@@ -131,7 +152,8 @@ class TurnState:
 
     def is_answered(self) -> bool:
         """Tell whether everything that the server found in its audio so far is answered to the end."""
-        return self.awaits_detection and self.phase is Phase.SPEAKING and self.heard and not self.unanswered_speech
+        done = self.heard and not (self.unanswered_speech or self.answering)
+        return self.awaits_detection and self.phase is Phase.SPEAKING and done
 
     def transcribing(self) -> bool:
         """Tell whether all of it is over but for the transcript of what was asked."""
@@ -152,8 +174,8 @@ class TurnState:
 
     def describe(self) -> str:
         """Return how far it has come, for whoever waited for it in vain."""
-        if self.phase is not Phase.SPEAKING:
-            return _DESCRIPTIONS[self.phase]
+        if self.phase is not Phase.SPEAKING or self.answering:
+            return _DESCRIPTIONS[Phase.ANSWERING if self.phase is Phase.SPEAKING else self.phase]
         if not self.input_sent:
             return "its audio was still being sent"
         return "the server had not answered its audio" if self.heard else "the server had found no speech in its audio"
@@ -163,6 +185,7 @@ _DESCRIPTIONS = {
     Phase.WAITING: "it was waiting for another turn to end, and nothing of it was sent",
     Phase.SENT: "it was sent, and the server had not begun its response",
     Phase.RUNNING: "its response was still running, and is cancelled",
+    Phase.ANSWERING: "its tools were running, or their results waited for another response to end",
     Phase.REFUSED: "it was sent, and the server was busy with another response",
     Phase.OVER: "it was over",
 }

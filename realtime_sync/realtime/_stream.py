@@ -16,16 +16,18 @@ from realtime_sync.errors import (
     TurnInterrupted,
 )
 from realtime_sync.realtime._api import RealtimeApi
+from realtime_sync.realtime._call_book import ToolsDone
 from realtime_sync.realtime._content import TurnInput
 from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._sending import NothingHeard, OutOfTime, TurnOver, TurnSender
 from realtime_sync.realtime._settings import output_format
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
+from realtime_sync.realtime._tool_loop import ToolLoop
 from realtime_sync.realtime._turn import TEXT_DELTAS, Turn, TurnBuilder
 from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, EventQueue, server_error
 from realtime_sync.types import UnknownEvent
 
-__all__ = ["TurnStream", "Turns", "start_turn", "with_token"]
+__all__ = ["TurnStream", "Turns", "start_turn", "stream_of", "with_token"]
 
 MAX_METADATA = 16
 TRANSCRIPT_SECONDS = 2.0
@@ -35,7 +37,8 @@ TRANSCRIPT_SECONDS = 2.0
 class TurnStream(ClosesOnExit):
     """One running turn. Iterate over its events, or over `text()` or `audio()`; `turn()` gives the whole result.
 
-    Audio that takes its time to send (at a pace, or from an iterator) is sent while the turn is consumed.
+    Audio that takes its time to send (at a pace, or from an iterator) is sent while the turn is consumed. So are the
+    outputs of tools that the model calls; the responses that follow them are part of the turn.
 
     A context manager: leaving it early cancels the response, and nobody sees the rest. Dropped, it does the same.
 
@@ -47,13 +50,14 @@ class TurnStream(ClosesOnExit):
         core: Core,
         api: RealtimeApi,
         state: TurnState,
-        sender: TurnSender | None,
+        sender: TurnSender,
         audio_format: AudioFormat | None,
     ) -> None:
         self._core = core
         self._api = api
         self._state = state
         self._sender = sender
+        self._tools = ToolLoop(core, api, state, sender)
         self._builder = TurnBuilder(audio_format)
 
     # -- consuming ----------------------------------------------------------------------------------------------
@@ -74,7 +78,7 @@ class TurnStream(ClosesOnExit):
         except OutOfTime:
             raise self._timed_out() from None
         except ConnectionClosed as error:
-            if self._builder.final and not self._state.unfinished():
+            if self._builder.final and not (self._state.unfinished() or self._tools.pending):
                 raise StopIteration from None  # Only the transcript of what was asked was still to come.
             # How getting it back failed says more than why that was tried last.
             raise self._interrupted(error) from (error if isinstance(error, ReconnectFailed) else error.__cause__)
@@ -100,42 +104,41 @@ class TurnStream(ClosesOnExit):
 
     def _advance(self) -> Any:
         """Send what is due and take the next event; None if there was none, or it was only for us."""
-        sender, state = self._sender, self._state
-        if sender is not None:
-            sender.catch_up()
+        sender, tools, state = self._sender, self._tools, self._state
+        sender.catch_up()
         try:
-            event = state.queue.take(self._wait_until())[1]
+            event = state.queue.take(tools.wait_until(self._wait_until()))[1]
         except Empty:
             if state.transcribing():
                 self.close()
-            elif sender is None:
-                raise OutOfTime from None
-            else:
+            elif not tools.expired():
                 sender.overdue()
             return None
-        if event is REFUSED and sender is not None:
+        if event is REFUSED:
             self._builder.drop_unfinished()  # It was of the response that stood in the way.
             sender.send_again()
             return None
+        if isinstance(event, ToolsDone):
+            tools.go_on(event, self._builder)
+            return None
         self._builder.add(event)
-        if sender is not None:
-            sender.noticed(event.type)
+        sender.noticed(event.type)
+        tools.noticed(event, self._builder)
         return event
 
     def _wait_until(self) -> Deadline:
         """Return until when to wait for an event."""
         if self._state.transcribing():
             return self._state.sooner(TRANSCRIPT_SECONDS)
-        return self._state.deadline if self._sender is None else self._sender.wait_until()
+        return self._sender.wait_until()
 
     def _begin(self) -> None:
-        if self._sender is not None:
-            try:
-                self._sender.begin()
-            except OutOfTime:
-                raise self._timed_out() from None
-            except TurnOver:
-                return  # The queue says how.
+        try:
+            self._sender.begin()
+        except OutOfTime:
+            raise self._timed_out() from None
+        except TurnOver:
+            return  # The queue says how.
 
     def text(self) -> Iterator[str]:
         """Iterate over the pieces of text (and of transcripts, for audio) as they arrive."""
@@ -174,7 +177,7 @@ class TurnStream(ClosesOnExit):
             pass
         if self._state.error is not None:
             raise server_error(self._state.error)
-        if not self._builder.final:
+        if not self._builder.final or (self._tools.pending and self._state.abandoned):
             msg = "this stream was closed before its turn ended"
             raise LocalProtocolError(msg)
         turn = self._partial()
@@ -255,6 +258,13 @@ def start_turn(core: Core, api: RealtimeApi, content: TurnInput, deadline: Deadl
     return stream
 
 
+def stream_of(core: Core, api: RealtimeApi, state: TurnState) -> TurnStream:
+    """Return the stream of a turn whose response nobody here asked for."""
+    create = {"type": "response.create", "response": with_token({}, state.token)}
+    sender = TurnSender(core, api, state, item=None, create=create, audio=None)
+    return TurnStream(core, api, state, sender, output_format(api.effective, None))
+
+
 def with_token(response: Mapping[str, Any], token: str) -> dict[str, Any]:
     """Add the token to the metadata, unless the caller used up every pair."""
     given = response.get("metadata")
@@ -303,7 +313,7 @@ class Turns:
             if self._core.ended_quietly:
                 raise StopIteration from None
             raise
-        return TurnStream(self._core, self._api, state, None, output_format(self._api.effective, None))
+        return stream_of(self._core, self._api, state)
 
     def close(self) -> None:
         """Stop: later responses go to the mailbox. Turns not taken yet are cancelled."""

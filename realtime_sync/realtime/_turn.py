@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
@@ -51,9 +52,9 @@ class Turn:
         audio: the audio that arrived, in `audio_format`. Of an interrupted turn: what was taken out before.
         audio_format: the format of `audio`; None: one that this library does not know.
         items: the output items, in order.
-        function_calls: those of `items` that are function calls.
-        rounds: how many responses there were, without those that were cut off by the user's own further speech; the
-            same holds for everything that is collected of them.
+        function_calls: those of `items` that are function calls which no tool has answered.
+        rounds: how many responses there were, those after calls of tools included, without those that were cut off by
+            the user's own further speech; the same holds for everything that is collected of them.
         usage: token counts, of all rounds together, or None.
         timings: when things arrived.
         response: the response object of the terminal event, or None.
@@ -73,10 +74,7 @@ class Turn:
     timings: Timings = field(repr=False)
     response: Any = field(repr=False)
     error: Any = None
-
-    @property
-    def function_calls(self) -> tuple[Any, ...]:
-        return tuple(item for item in self.items if getattr(item, "type", None) == "function_call")
+    function_calls: tuple[Any, ...] = field(default=(), repr=False)
 
     def save_wav(self, path: str | PurePath | BinaryIO) -> None:
         """Write `audio` to a WAV file (or a binary file object). No audio makes a file without any.
@@ -132,6 +130,8 @@ class TurnBuilder:
     _id: str | None = field(init=False, default=None)
     _status: Any = field(init=False, default=None)
     _rounds: list[_Round] = field(init=False, factory=list)
+    _answered: set[str] = field(init=False, factory=set)
+    """The ids of the calls that tools have answered."""
     _input: dict[str, str] = field(init=False, factory=dict)
     """The transcripts of the input items, in the order in which they were committed."""
 
@@ -158,7 +158,9 @@ class TurnBuilder:
         """Forget a response that has begun: it turned out not to be this turn's."""
         if self._rounds and not self.final:
             self._rounds.pop()
-            self._id = self._status = None
+            before = self._rounds[-1].response if self._rounds else None
+            self._id, self._status = getattr(before, "id", None), getattr(before, "status", None)
+            self.final = before is not None
 
     def _responds(self, response: Any, *, ends: bool) -> None:
         if not self._rounds or not ends:
@@ -171,6 +173,14 @@ class TurnBuilder:
         self._id = response.id or self._id
         self._status = response.status
         self.final = ends
+
+    def answered(self, call_ids: Iterable[str]) -> None:
+        """Note that calls of the responses so far are answered."""
+        self._answered.update(call_ids)
+
+    def output(self) -> tuple[Any, ...]:
+        """Return the items of the newest response."""
+        return self._rounds[-1].output if self._rounds else ()
 
     def turn(self, timings: Timings) -> Turn:
         """Return what has been collected so far."""
@@ -191,6 +201,11 @@ class TurnBuilder:
             timings=timings,
             response=response if self.final else None,
             error=part_of(response, "status_details", "error"),
+            function_calls=tuple(
+                item
+                for item in items
+                if getattr(item, "type", None) == "function_call" and item.call_id not in self._answered
+            ),
         )
 
 

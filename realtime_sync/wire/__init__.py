@@ -2,6 +2,7 @@
 
 - `parse_event` and `event_decoder` make events of messages.
 - `encode_event` and `to_wire` make messages of events.
+- `value_maker` and `to_plain` do the same for the users' own types.
 - `event_names` and `field_names` list what a catalogue knows.
 
 Importing this package loads no catalogue.
@@ -11,5 +12,15 @@ from __future__ import annotations
 
 from realtime_sync.wire._decode import event_decoder, event_names, field_names, parse_event
 from realtime_sync.wire._encode import encode_event, to_wire
+from realtime_sync.wire._values import to_plain, value_maker
 
-__all__ = ["encode_event", "event_decoder", "event_names", "field_names", "parse_event", "to_wire"]
+__all__ = [
+    "encode_event",
+    "event_decoder",
+    "event_names",
+    "field_names",
+    "parse_event",
+    "to_plain",
+    "to_wire",
+    "value_maker",
+]

@@ -1,23 +1,48 @@
-"""The one converter: strict scalars, open unions, and a generated function per class.
+"""The converters: one for what servers send, one for the users' own types.
 
-This is the only module that calls cattrs. The converter never changes after import, so threads share it; two
+This is the only module that calls cattrs. The converters never change after import, so threads share them; two
 threads that ask for the same new class at once both build its function, and either will do. A class gets its
 function when its first object comes: a session meets a dozen of some hundred classes.
+
+For servers: strict scalars, open unions, and a generated function per class. For users' types, which tools take and
+return: everything is strict, nothing may be left over, and all that is wrong is told at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from attrs import define, evolve, field
-from cattrs import Converter
+from cattrs import (
+    BaseValidationError,
+    Converter,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+    gen,
+    transform_error,
+)
 
-from realtime_sync.types._base import UnknownObject, WireObject, layout_of
+from realtime_sync.types._base import UnknownEvent, UnknownObject, WireObject, layout_of
 from realtime_sync.wire._misfit import Misfit
+from realtime_sync.wire._plain import (
+    MAPPINGS,
+    SCALARS,
+    SEQUENCES,
+    accepts_none,
+    bare,
+    choice_hook,
+    class_fields,
+    has_fields,
+    is_enum,
+    is_typed_dict,
+    is_union,
+)
 from realtime_sync.wire._structure import alternatives, build, describe, is_class, is_map, scalars_of
 
-__all__ = ["structure_function"]
+__all__ = ["structure_function", "to_plain", "value_maker"]
 
 _W = TypeVar("_W", bound=WireObject)
 _Hook = Callable[[Any, Any], Any]
@@ -208,3 +233,159 @@ def _build_converter() -> Converter:
 
 
 _converter = _build_converter()
+
+# Users' own types
+
+
+def value_maker(annotation: Any) -> Callable[[Any], Any]:
+    """See `realtime_sync.wire.value_maker`."""
+    hook = _users.get_structure_hook(bare(annotation), cache_result=False)
+
+    def make(value: Any) -> Any:
+        try:
+            return hook(value, annotation)
+        except (BaseValidationError, Misfit) as error:
+            faults = [_fault(*each.rpartition(" @ ")[::2]) for each in transform_error(error, "", _describe)]
+            raise ValueError("; ".join(faults)) from error
+
+    return make
+
+
+def to_plain(value: Any) -> Any:
+    """See `realtime_sync.wire.to_plain`."""
+    return _users.unstructure(value)
+
+
+def _fault(what: str, path: str) -> str:
+    return f"{path.removeprefix('.')}: {what}" if path else what
+
+
+def _describe(error: BaseException, kind: Any) -> str:
+    if isinstance(error, Misfit):
+        return f"expected {error.expected}, found {error.found}"
+    if isinstance(error, KeyError) and kind is not None:
+        return "is missing"
+    if isinstance(error, ForbiddenExtraKeysError):
+        return "does not take " + ", ".join(map(repr, sorted(error.extra_fields)))
+    return f"{type(error).__name__}: {error}"  # Of a check of the user's own class, say.
+
+
+def _hook_for_users_class(cls: Any) -> _Hook:
+    """Structure a class strictly. For what may be left out, and may not be null, null is as good as nothing."""
+    generate: Any = (gen.typeddicts if is_typed_dict(cls) else gen).make_dict_structure_fn
+    make: _Hook = generate(cls, _users)
+    not_null = {each.name for each in class_fields(cls) if not (each.required or accepts_none(each.annotation))}
+
+    def structure(value: Any, _: Any = None) -> Any:
+        if value.__class__ is not dict:
+            raise Misfit("an object", value)
+        kept = {name: each for name, each in value.items() if each is not None or name not in not_null}
+        return make(kept, cls)
+
+    return structure
+
+
+def _hook_for_items(annotation: Any) -> _Hook:
+    """Structure a list, or what is made of one."""
+    origin = get_origin(annotation) or annotation
+    kinds = get_args(annotation) or ((Any, ...) if origin is tuple else (Any,))
+    make = SEQUENCES[origin]
+    size = None if origin is not tuple or kinds[-1] is Ellipsis else len(kinds)
+    hooks = [(each, _users.get_structure_hook(each)) for each in kinds if each is not Ellipsis]
+
+    def structure(value: Any, _: Any = None) -> Any:
+        if value.__class__ is not list:
+            raise Misfit("a list", value)
+        if size is not None and len(value) != size:
+            expected = f"a list of {size}"
+            raise Misfit(expected, value, found=f"one of {len(value)}")
+        return make(_each(annotation, enumerate(value), hooks if size is not None else hooks * len(value)))
+
+    return structure
+
+
+def _hook_for_mapping(annotation: Any) -> _Hook:
+    kind = (*get_args(annotation), Any, Any)[1]
+    hook = _users.get_structure_hook(kind)
+
+    def structure(value: Any, _: Any = None) -> Any:
+        if value.__class__ is not dict:
+            raise Misfit("an object", value)
+        return dict(zip(value, _each(annotation, value.items(), [(kind, hook)] * len(value)), strict=True))
+
+    return structure
+
+
+def _each(annotation: Any, entries: Iterable[tuple[Any, Any]], hooks: list[tuple[Any, _Hook]]) -> list[Any]:
+    """Structure each entry of a container, collecting what is wrong with all of them."""
+    made, errors = [], []
+    for (place, each), (kind, hook) in zip(entries, hooks, strict=True):
+        try:
+            made.append(hook(each, kind))
+        except (BaseValidationError, Misfit) as error:
+            error.__notes__ = [*getattr(error, "__notes__", []), IterableValidationNote("", place, kind)]
+            errors.append(error)
+    if errors:
+        raise IterableValidationError("", errors, annotation)
+    return made
+
+
+def _hook_for_union(annotation: Any) -> _Hook:
+    """Structure a union: the first member that takes the value; for a number, the one of its very kind before all."""
+    members = [(each, _users.get_structure_hook(each)) for each in get_args(annotation)]
+
+    def structure(value: Any, _: Any = None) -> Any:
+        near: list[BaseValidationError] = []
+        expected: dict[str, None] = {}
+        kind = value.__class__ if value.__class__ in (int, float) else None
+        for member, hook in sorted(members, key=lambda each: bare(each[0]) is not kind):
+            try:
+                return hook(value, member)
+            except BaseValidationError as error:
+                near.append(error)
+                expected[f"what fits {getattr(bare(member), '__name__', member)}"] = None
+            except Misfit as error:
+                expected[error.expected] = None
+        if len(near) == 1:
+            raise near[0]  # It is this one, with faults; the others are something else altogether.
+        raise Misfit(" or ".join(expected), value)
+
+    return structure
+
+
+def _hook_for_scalar(plain: _Hook) -> _Hook:
+    """Structure a scalar, and an enum whose members are such scalars: cattrs takes that for a scalar like its bases."""
+
+    def structure(value: Any, kind: Any = None) -> Any:
+        return choice_hook(kind)(value, kind) if is_enum(kind) else plain(value, kind)
+
+    return structure
+
+
+def _build_values_converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True, unstruct_collection_overrides={AbstractSet: list})
+
+    def is_a(kinds: Container[Any]) -> Callable[[Any], bool]:
+        return lambda annotation: (get_origin(annotation) or annotation) in kinds
+
+    def is_choice(annotation: Any) -> bool:
+        return is_enum(annotation) or get_origin(annotation) is Literal
+
+    for scalar, hook in SCALARS.items():
+        converter.register_structure_hook(scalar, _hook_for_scalar(hook))
+    converter.register_structure_hook_factory(is_choice, choice_hook)
+    converter.register_structure_hook_factory(is_a(SEQUENCES), _hook_for_items)
+    converter.register_structure_hook_factory(is_a(MAPPINGS), _hook_for_mapping)
+    converter.register_structure_hook_factory(is_union, _hook_for_union)
+    converter.register_structure_hook_factory(has_fields, _hook_for_users_class)
+    converter.register_structure_hook_factory(
+        lambda annotation: bare(annotation) is not annotation,
+        lambda annotation: _users.get_structure_hook(bare(annotation)),
+    )
+    converter.register_unstructure_hook_func(
+        lambda cls: is_class(cls) or cls is UnknownEvent, lambda value: value.to_dict()
+    )
+    return converter
+
+
+_users = _build_values_converter()

@@ -14,6 +14,7 @@ from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._state import REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, Deadline, EventQueue
 from realtime_sync.session._flow import Flow
+from realtime_sync.tools import Toolbox
 
 NOW = Deadline(0)
 
@@ -26,12 +27,16 @@ class Harness:
         self.flow = Flow(wake=lambda: None)
         self.submitted = []
         self.confirmed = []
+        self.answering = []
         self.book = TurnBook(
             lock=self.lock,
             submit=self.submitted.append,
             confirm=lambda event_id, event: self.confirmed.append(event_id),
             new_queue=self.new_queue,
             close_queue=lambda queue: None,
+            watch=self.new_queue,
+            answer=self.answering.append,
+            tools=Toolbox(),
         )
         self.events = 0
 
