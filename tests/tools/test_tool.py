@@ -205,7 +205,12 @@ def test_results(result, text):
         assert output == text
 
 
-@pytest.mark.parametrize("result", [object(), b"bytes", float("nan"), {(1, 2): 3}, {"a": {1j}}], ids=str)
+@pytest.mark.parametrize(
+    "result",
+    [object(), b"bytes", float("nan"), {(1, 2): 3}, {"a": {1j}}],
+    ids=str,
+    ids=lambda value: type(value).__name__,
+)
 def test_results_that_json_does_not_have(result):
     """The model is told, instead of a crash."""
 
