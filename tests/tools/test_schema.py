@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, NewType, Optional, Union
@@ -206,7 +207,14 @@ def test_types_without_a_strict_schema(annotation):
         (Line, "red", "expected an object, found a string"),
         (Node, {"name": "a", "children": [{"name": 1}]}, "children[0].name: expected a string, found a whole number"),
         (Even, {"number": 3}, "ValueError: 3 is odd"),
-        (Place, {"zip": 5}, "city: is missing; zip: expected a string, found a whole number"),
+        pytest.param(
+            Place,
+            {"zip": 5},
+            "city: is missing; zip: expected a string, found a whole number",
+            marks=pytest.mark.xfail(
+                sys.version_info < (3, 11), reason="cattrs takes inherited keys for optional there", strict=False
+            ),
+        ),
     ],
     ids=short,
 )  # fmt: skip
