@@ -149,7 +149,7 @@ def test_progress_keeps_a_sender_waiting(peer):
         for number in range(count):
             assert link.read_data().payload[:6] == b"%06d" % number
             if number % (count // 6) == 0:
-                never.wait(0.08)  # The peer's pace, longer in all than send_timeout.
+                never.wait(0.15)  # The peer's pace, longer in all than send_timeout.
         waiting.result()
         assert waiting.took > 0.3
 
