@@ -43,7 +43,7 @@ def rt(make_peer):
 
 
 def left_behind(core):
-    """Name what an interrupted call must not leave in the core of a session whose callbacks have no thread."""
+    """Name what an interrupted call must not leave in the core of a session. (The callbacks' own thread, once there is one, may wait.)"""
     waiting = [each for each in core.acknowledgements._by_event_id.values() if each.waited_for]
     left = {
         "lock": core.lock.locked(),
@@ -51,7 +51,7 @@ def left_behind(core):
         "waiters for the end": core.end_waiters,
         "takers": core.mailbox._waiters,
         "guests": core.callbacks._guests,
-        "waiters for callbacks": core.callbacks._waiters if core.callbacks.thread is None else (),
+        "waiters for callbacks": () if core.callbacks.wanted else core.callbacks._waiters,
         "a running callback": core.callbacks._holder,
         "claimants": core.api.book.slot._claimants,
         "requests": waiting,
