@@ -69,9 +69,7 @@ class RealtimeSession(WaitsByName):
         return ResponseResource(self)
 
     def send(self, event: ClientEvent | Mapping[str, Any], *, extra_body: Mapping[str, Any] | None = None) -> str:
-        """As `Session.send`. In a session that reconnects an item without an id gets one: what the server has taken
-        can only be told by it.
-        """
+        """As `Session.send`. If the session reconnects, an item without an id gets one: by it its fate can be told."""
         if self._core.recovery is None:
             return super().send(event, extra_body=extra_body)
         self._core.check()
