@@ -341,3 +341,18 @@ def test_a_spoken_turn_whose_create_did_not_leave_is_lost_too():
     assert turn.lost
     with pytest.raises(ClosedError, match="gone"):
         turn.queue.take(Deadline(0))
+
+
+def test_an_old_commit_does_not_take_the_answer_of_a_new_one(connect, scripted):
+    """It was sent by hand and not answered before the loss."""
+    rt, peer = talking(connect, TALK, retry=QUICK)
+    rt.input_audio_buffer.commit()
+    peer.receive("input_audio_buffer.commit")
+    with gap(scripted, rt, peer):
+        stream = rt.stream(audio=SPEECH)
+    new = scripted.accept()
+    new.send("session.created", session={**SESSION, **TALK})
+    new.receive("input_audio_buffer.commit")
+    new.send("input_audio_buffer.committed", item_id="item_spoken")
+    new.respond(new.receive("response.create"), "heard")
+    assert "input_audio_buffer.committed" in [event.type for event in stream]
