@@ -84,6 +84,16 @@ class RealtimeSession(WaitsByName):
         """response.create and cancel."""
         return ResponseResource(self)
 
+    def send(self, event: ClientEvent | Mapping[str, Any], *, extra_body: Mapping[str, Any] | None = None) -> str:
+        """As `Session.send`. If the session reconnects, an item without an id gets one: by it its fate can be told."""
+        if self._core.recovery is None:
+            return super().send(event, extra_body=extra_body)
+        self._core.check()
+        data = _identified(self._core.complete(body_of(self._api.registry, event, extra_body)))
+        self._core.send(data)
+        event_id: str = data["event_id"]
+        return event_id
+
     def request(
         self,
         event: ClientEvent | Mapping[str, Any],
@@ -93,10 +103,8 @@ class RealtimeSession(WaitsByName):
     ) -> Any:
         """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
         self._core.check()
-        data = self._core.complete(body_of(self._api.registry, event, extra_body))
-        if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
-            data["item"] = {**item, "id": item.get("id") or new_item_id()}
-        elif data["type"] == "response.create":
+        data = _identified(self._core.complete(body_of(self._api.registry, event, extra_body)))
+        if data["type"] == "response.create":
             # Its answer names nothing but the metadata: with a token in it, there is no doubt whose it is.
             given = data.get("response")
             data["response"] = with_token(given if isinstance(given, Mapping) else {}, data["event_id"])
@@ -293,3 +301,10 @@ class RealtimeSession(WaitsByName):
         running = () if self._core.forked else self._api.tools.executor.running()
         if running:
             logger.warning("close() left tools running: %s", ", ".join(running))
+
+
+def _identified(data: dict[str, Any]) -> dict[str, Any]:
+    """Give the item that an event adds, if it adds one, an id of ours if it has none."""
+    if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
+        data["item"] = {**item, "id": item.get("id") or new_item_id()}
+    return data

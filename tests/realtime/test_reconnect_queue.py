@@ -168,6 +168,7 @@ def test_a_sender_blocked_by_a_full_queue_outlives_the_connection(make_peer):
         numbers = reading.result()
         assert numbers == list(range(numbers[0], total + 1))
         assert len(numbers) > 1
+        assert rt.stats.events_sent == total + 1  # Each once, though some were queued twice.
         link.drop()
         new.drop()
         rt.start_close()
@@ -303,11 +304,15 @@ def test_statistics_go_on(connect, scripted):
         rt.send({"type": "x.second", "pad": "x" * 100})
         assert (during.bytes_sent, during.bytes_received) == (before.bytes_sent, before.bytes_received)
         assert rt.stats.send_backlog_bytes > 100
-    scripted.accept().receive()
+    new = scripted.accept()
+    new.receive()
+    new.send("x.two")
+    rt.wait_for("x.two", 10)
     # The peer may have it before this side has noted so.
     wait_until(lambda: rt.stats.bytes_sent > before.bytes_sent + 100)
     after = rt.stats
-    assert (after.events_sent, after.events_received) == (2, 1)
+    assert (after.events_sent, after.events_received) == (2, 2)
+    assert after.bytes_received > before.bytes_received
     wait_until(lambda: rt.stats.send_backlog_bytes == 0)
 
 

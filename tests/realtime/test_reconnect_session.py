@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -97,3 +99,34 @@ def test_a_new_session_is_greeted_before_anything_is_sent(connect, scripted):
     wait_until(lambda: rt.session.id == "sess_new")
     with pytest.raises(ConnectionClosed):
         kicking.receive()
+
+
+def test_a_pause_ends_on_a_new_connection_too(connect, scripted):
+    """Whoever empties the mailbox wakes the reader of the connection that there is now, not of the one that was."""
+    rt, peer = connect(retry=QUICK, options={"max_queue": (8, 2)})
+    peer.drop()
+    new = scripted.accept()
+    assert rt.receive(10).type == "reconnected"
+    for n in range(8):
+        new.send("x.many", n=n)
+    wait_until(lambda: rt.stats.mailbox_events == 8)
+    for n in range(8, 12):
+        new.send("x.many", n=n)
+    wait_until(lambda: rt._core.flow.paused)
+    began = time.monotonic()
+    assert [rt.receive(10).raw["n"] for _ in range(12)] == list(range(12))
+    assert time.monotonic() - began < 3  # It looks by itself after 5 s.
+
+
+def test_a_pause_is_over_with_its_connection(connect, scripted):
+    """Time without a connection does not count as paused, and the reader goes on to read the next one."""
+    rt, peer = connect(retry=QUICK, options={"max_queue": (4, 1)})
+    for n in range(5):
+        peer.send("x.many", n=n)
+    wait_until(lambda: rt._core.flow.paused)
+    peer.drop()
+    waiting = run_in_thread(rt.wait_for, "x.new", 10)  # It ends the pause, so that the loss is seen.
+    wait_until(lambda: rt._core.generation)
+    assert not rt._core.flow.paused
+    scripted.accept().send("x.new")
+    assert waiting.result().type == "x.new"

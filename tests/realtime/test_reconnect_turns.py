@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import threading
 
 import pytest
 
-from realtime_sync.errors import ReconnectFailed, RequestTimeout, TurnInterrupted
+from realtime_sync.errors import ClosedError, ReconnectFailed, RequestTimeout, TurnInterrupted
 from realtime_sync.realtime import _resume
-from realtime_sync.session import Core
+from realtime_sync.realtime._book import TurnBook
+from realtime_sync.realtime._state import TurnState
+from realtime_sync.session import Core, Deadline, EventQueue
+from realtime_sync.session._flow import Flow
+from realtime_sync.session._recovery import Recovery
 from tests.support.reconnecting import QUICK, gap
 from tests.support.scripted import SESSION
 from tests.support.waiting import run_in_thread, wait_until
@@ -69,7 +74,8 @@ def test_a_turn_under_way_is_interrupted_at_once(connect, scripted, stage):
     assert marker_of(rt).unsent == ()
 
 
-def test_a_turn_whose_item_left_but_not_its_create_is_interrupted(connect, scripted, monkeypatch):
+@pytest.mark.parametrize("when", ["in the gap", "afterwards"])
+def test_a_turn_whose_item_left_but_not_its_create_is_interrupted(connect, scripted, monkeypatch, when):
     """Its create alone would have the new session answer something else."""
     rt, peer = connect(retry=QUICK)
     core = rt._core
@@ -80,9 +86,12 @@ def test_a_turn_whose_item_left_but_not_its_create_is_interrupted(connect, scrip
             assert peer.receive()["type"] == "conversation.item.create"
             peer.drop()
             wait_until(lambda: core.generation)
+            if when == "afterwards":
+                wait_until(lambda: not core.holder.ledger.holding)
         return send(core, data, **how)
 
-    scripted.gate.clear()
+    if when == "in the gap":
+        scripted.gate.clear()
     monkeypatch.setattr(Core, "send", lose_and_send)
     with pytest.raises(TurnInterrupted):
         rt.ask("hello")
@@ -197,6 +206,25 @@ def test_a_cancel_that_waits_for_the_reader_when_the_connection_goes_is_dropped(
     core.post(*late)
     scripted.gate.set()
     rt.send({"type": "x.next"})
+    new = scripted.accept()
+    assert new.receive()["type"] == "x.next"
+    rt.send({"type": "x.last"})  # The reader would have sent it between the two.
+    assert new.receive()["type"] == "x.last"
+
+
+def test_a_turn_given_up_just_before_it_is_sent(connect, scripted, monkeypatch):
+    """After the queue was sifted, and before it leaves: nobody waits for it, so it stays."""
+    rt, peer = connect(retry=QUICK)
+    go_on = Recovery._go_on
+
+    def give_up_then(recovery):
+        go_on(recovery)
+        stream.close()
+
+    monkeypatch.setattr(Recovery, "_go_on", give_up_then)
+    with gap(scripted, rt, peer):
+        stream = rt.stream("never")
+        rt.send({"type": "x.next"})
     assert scripted.accept().receive()["type"] == "x.next"
 
 
@@ -267,3 +295,64 @@ def test_a_turn_that_is_being_spoken_is_interrupted(connect, scripted, session):
     assert new.receive()["type"] == "x.next"
     assert rt._api.book.input.floor.holder is None
     assert rt._api.book.slot.holder is None
+
+
+def test_a_spoken_turn_outlives_a_connection_that_did_not_last(connect, scripted):
+    """It began in the gap, and nothing of it was given to the connection that broke while restoring."""
+    rt, peer = talking(connect, TALK, retry=QUICK)
+    with gap(scripted, rt, peer):
+        asking = run_in_thread(rt.ask, audio=SPEECH)
+        wait_until(lambda: any(each.data["type"] == "response.create" for each in rt._core.holder.ledger.held))
+    scripted.accept().drop()
+    new = scripted.accept()
+    new.send("session.created", session={**SESSION, **TALK})
+    new.receive("input_audio_buffer.commit")
+    new.send("input_audio_buffer.committed", item_id="item_spoken")
+    new.respond(new.receive("response.create"), "heard")
+    assert asking.result().text == "heard"
+
+
+def test_a_spoken_turn_lost_while_it_waits_to_be_answered(connect, scripted):
+    """Its audio has left, its create waits for another response to end; it fails, and holds nothing up."""
+    rt, peer = talking(connect, TALK, retry=QUICK)
+    peer.respond({}, "going on", response_id="resp_other", finish=False)
+    rt.wait_for("response.output_text.delta", 10)
+    asking = run_in_thread(rt.ask, audio=SPEECH)
+    peer.receive("input_audio_buffer.append")
+    wait_until(lambda: rt._api.book.slot._claimants)
+    with gap(scripted, rt, peer), pytest.raises(TurnInterrupted):
+        asking.result(10)
+    new = scripted.accept()
+    new.send("session.created", session={**SESSION, **TALK})
+    again = run_in_thread(rt.ask, "still there?")
+    new.answer("yes", response_id="resp_9")
+    assert again.result().text == "yes"
+
+
+def test_a_spoken_turn_whose_create_did_not_leave_is_lost_too():
+    """The audio went to the session that is lost, so that the create would be answered without it."""
+    lock = threading.Lock()
+    book = TurnBook(lock=lock, submit=print, confirm=print, new_queue=print, close_queue=lambda queue: None)
+    turn = TurnState(queue=EventQueue(lock=lock, flow=Flow(wake=print)), deadline=Deadline(None))
+    book.speaks(turn)
+    for n, kind in enumerate(("input_audio_buffer.append", "input_audio_buffer.commit", "response.create")):
+        book.sent({"type": kind, "event_id": str(n)}, turn)
+    book.lost({"1", "2"}, lambda: ClosedError("gone"))
+    assert turn.lost
+    with pytest.raises(ClosedError, match="gone"):
+        turn.queue.take(Deadline(0))
+
+
+def test_an_old_commit_does_not_take_the_answer_of_a_new_one(connect, scripted):
+    """It was sent by hand and not answered before the loss."""
+    rt, peer = talking(connect, TALK, retry=QUICK)
+    rt.input_audio_buffer.commit()
+    peer.receive("input_audio_buffer.commit")
+    with gap(scripted, rt, peer):
+        stream = rt.stream(audio=SPEECH)
+    new = scripted.accept()
+    new.send("session.created", session={**SESSION, **TALK})
+    new.receive("input_audio_buffer.commit")
+    new.send("input_audio_buffer.committed", item_id="item_spoken")
+    new.respond(new.receive("response.create"), "heard")
+    assert "input_audio_buffer.committed" in [event.type for event in stream]

@@ -137,6 +137,17 @@ def test_a_write_under_way_when_the_connection_ends_counts():
     assert outbox.written == 2
 
 
+def test_a_close_frame_under_way_is_no_message():
+    """It has just been written when the connection ends."""
+    outbox = Outbox(None)
+    outbox.offer(build_frame(1, b"one"))
+    outbox.seal(build_close(1000, ""), discard=False)
+    batch = outbox.take()
+    batch.sent.append(len(batch.data))
+    outbox.clear()
+    assert outbox.written == 1
+
+
 def test_a_failed_write_over_tls_leaves_doubt():
     """A record that may be out counts as out."""
     outbox = Outbox(None)
