@@ -78,9 +78,17 @@ class Dialler:
 
     def dial(self, deadline: Deadline) -> Connection:
         """Dial once."""
+        return self.prepare()(deadline)
+
+    def prepare(self) -> Callable[[Deadline], Connection]:
+        """Fetch the key, and return what dials once with it."""
         url = self.endpoint.websocket_url(self.path, {**self.query, **self.extra_query})
         headers = self.endpoint.request_headers(url, merge_headers(self.options.headers, self.extra_headers))
-        return connect_once(url, options=settle(url, self.options), headers=headers, deadline=deadline)
+
+        def dial(deadline: Deadline) -> Connection:
+            return connect_once(url, options=settle(url, self.options), headers=headers, deadline=deadline)
+
+        return dial
 
     def announce(self, retrying: Retrying) -> bool:
         """Tell the policy's hook, and take over what it changes; False: it wants no further attempt.

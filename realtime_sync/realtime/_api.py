@@ -41,6 +41,7 @@ _TRACKED = (
     | _VAD_MAY_START
     | TRANSCRIPT_ENDS
 )
+_RESTORED = frozenset({"session.update", "conversation.item.create"})
 _NOTED = frozenset({"response.create", "input_audio_buffer.commit", "input_audio_buffer.clear"})
 
 
@@ -93,9 +94,14 @@ class RealtimeApi:
         self.answer_unasked(turn)
 
     def reconnects(self, resume: str, max_items: int) -> RealtimeResumption:
-        """Keep what a new connection needs; before the first event. `resume`, `max_items`: see `RetryPolicy`."""
-        mirror = ConversationMirror(max_items) if resume == "conversation" else None
-        self.resumption = RealtimeResumption(self.book, mirror)
+        """Keep what a new connection needs; before the first event. `resume`, `max_items`: see `RetryPolicy`.
+
+        A session that controls a call belongs to the call (API guide, checked November 2026: its sideband connection
+        may be made again with the same call_id), so nothing is restored there.
+        """
+        mirrors = resume == "conversation" and not self.is_call
+        mirror = ConversationMirror(max_items, self.book.out_of_band) if mirrors else None
+        self.resumption = RealtimeResumption(self.book, mirror, same_session=self.is_call)
         return self.resumption
 
     def new_queue_locked(self) -> EventQueue:
@@ -124,7 +130,9 @@ class RealtimeApi:
 
     @staticmethod
     def _note_for_resumption(resumption: RealtimeResumption, event: Any, kind: str) -> None:
-        if kind == "session.updated":
+        if kind == "session.created":
+            resumption.greeted_locked()
+        elif kind == "session.updated":
             resumption.updated_locked()
         elif kind == "error":
             resumption.refused_locked(refused_event_id(event))
@@ -143,9 +151,9 @@ class RealtimeApi:
 
     def sent_locked(self, data: Mapping[str, Any], claim: object) -> None:
         turn = claim if isinstance(claim, TurnState) else None
+        if self.resumption is not None and data["type"] in _RESTORED:
+            self.resumption.sent_locked(data)
         if data["type"] == "session.update":
-            if self.resumption is not None:
-                self.resumption.sent_locked(data)
             tools = part_of(data, "session", "tools")
             if isinstance(tools, list):
                 self._tools_sent = data["event_id"], tools

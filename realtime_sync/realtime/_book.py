@@ -5,11 +5,12 @@ A turn of ours is sent as an item and a `response.create` that carries a token i
 that echoes no metadata is matched by order. Until then, what can be nobody else's belongs to the turn: events
 about our item, errors that name our events. The response that voice detection starts belongs to the turn that is
 speaking (see `_input_book`).
+
+The module is long because all of it reads and changes the same few maps; what has maps of its own is elsewhere.
 """
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from typing import Any
 
 from attrs import define, field
 
-from realtime_sync.errors import ClosedError, ConnectionClosed, SlowConsumer
+from realtime_sync.errors import ConnectionClosed, SlowConsumer
 from realtime_sync.realtime._call_book import TELLS_CALLS, CallBook
 from realtime_sync.realtime._creates import Creates
 from realtime_sync.realtime._events import (
@@ -50,6 +51,7 @@ __all__ = ["TurnBook"]
 
 MAX_ROUTES = 1024
 MAX_SILENCED = 64
+MAX_OUT_OF_BAND = 256
 ABANDONED_SLOT_SECONDS = 10.0
 VAD_SECONDS = 3.0
 
@@ -87,6 +89,8 @@ class TurnBook:
     _by_event: dict[str, TurnState] = field(init=False, factory=dict)
     _by_token: dict[str, TurnState] = field(init=False, factory=dict)
     """Turns that are spoken: their many appends carry the token in the event id."""
+    out_of_band: deque[str] = field(init=False, factory=lambda: deque(maxlen=MAX_OUT_OF_BAND))
+    """The ids of the newest responses beside the conversation."""
     _silenced: deque[str] = field(init=False, factory=lambda: deque(maxlen=MAX_SILENCED))
     """The ids of interrupted responses: what still comes of them reaches nobody."""
 
@@ -245,6 +249,8 @@ class TurnBook:
         if create is None:
             return self._start_unasked(response_id)
         self._confirm(create.event_id, event)
+        if create.out_of_band:
+            self.out_of_band.append(response_id)
         turn = create.turn
         if turn is None:
             if not create.out_of_band:
@@ -554,22 +560,19 @@ class TurnBook:
         """Tell whether a claim is that of a turn that ended."""
         return isinstance(claim, TurnState) and claim.phase is Phase.OVER
 
-    def lost(self, unwritten: AbstractSet[str], error: ConnectionClosed) -> None:
+    def lost(self, unwritten: AbstractSet[str], make_error: Callable[[], ConnectionClosed]) -> None:
         """Fail every turn of which the server may have seen something; the others are sent on the next connection."""
         for turn in self._all():
-            was_spoken = self._by_token.pop(turn.token, None) is not None
-            if turn.phase is Phase.WAITING or (turn.phase is Phase.REFUSED and not was_spoken):
-                continue
-            if turn.phase is Phase.SENT and turn.event_ids <= unwritten and not was_spoken:
+            if turn.started_at is None:
+                continue  # All of it waits for a connection.
+            # The audio of a spoken turn belongs to the session that is lost, whether it has left or not.
+            is_spoken = turn.token in self._by_token
+            if turn.phase in (Phase.WAITING, Phase.SENT) and not is_spoken and turn.event_ids <= unwritten:
                 turn.phase, turn.create_event_id, turn.started_at = Phase.WAITING, None, None
                 turn.event_ids.clear()
                 turn.item_ids.clear()
-                continue
-            was_over, turn.phase = turn.phase is Phase.OVER, Phase.OVER
-            self.calls.drop(turn)
-            turn.queue.end_locked((lambda: None) if was_over else functools.partial(ClosedError, **_details(error)))
-            self._close_queue(turn.queue)
-            self.slot.release_locked(turn)
+            else:
+                self.lose(turn, make_error)
         self.creates.entries.clear()
         self._silenced.clear()
         for each in (self._by_response, self._by_item, self._by_event):
@@ -578,6 +581,12 @@ class TurnBook:
         self.spoken = SpokenAudio()
         self.slot.done_locked(None)
         self.input.lost_locked()
+
+    def lose(self, turn: TurnState, make_error: Callable[[], ConnectionClosed]) -> None:
+        """Fail a turn with its session; what it is about to send is not sent any more."""
+        was_over = turn.phase is Phase.OVER
+        self._finish(turn)
+        turn.queue.end_locked((lambda: None) if was_over else make_error)
 
     def end(self) -> None:
         """Let every open turn go: the connection is over, and the session ends their queues."""
@@ -616,13 +625,3 @@ def _left(holder: object, before: float) -> TurnState | None:
 def _cut_off_by_speech(event: Any) -> bool:
     """Tell whether a response.done is of a response that voice detection cancelled."""
     return bool(part_of(getattr(event, "response", None), "status_details", "reason") == "turn_detected")
-
-
-def _details(error: ConnectionClosed) -> dict[str, Any]:
-    return {
-        "message": error.message,
-        "code": error.code,
-        "reason": error.reason,
-        "closed_by": error.closed_by,
-        "server_error": error.server_error,
-    }

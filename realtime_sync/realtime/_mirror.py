@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from attrs import define, field
 
-from realtime_sync.realtime._events import item_id_of
+from realtime_sync.realtime._events import field_of, item_id_of
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["MIRRORED", "ConversationMirror"]
 
-_ITEM_EVENTS = frozenset({"conversation.item.added", "conversation.item.created", "conversation.item.done"})
+_BEGINNINGS = frozenset({"conversation.item.added", "conversation.item.created"})
+_ITEM_EVENTS = _BEGINNINGS | {"conversation.item.done"}
 MIRRORED = _ITEM_EVENTS | {
     "conversation.item.deleted",
     "conversation.item.truncated",
@@ -23,6 +25,7 @@ MIRRORED = _ITEM_EVENTS | {
 
 _SAID = {"assistant": "output_text", "user": "input_text", "system": "input_text"}
 """How the text of a message of each role is written."""
+_REMEMBERED = 256
 
 
 @define(eq=False)
@@ -33,8 +36,19 @@ class ConversationMirror:
     """
 
     max_items: int
+    _out_of_band: Collection[str]
+    """Ids of responses whose items do not become part of the conversation."""
     _items: dict[str, dict[str, Any]] = field(init=False, factory=dict)
     _order: list[str] = field(init=False, factory=list)
+    _first: deque[str] = field(init=False, factory=lambda: deque(maxlen=_REMEMBERED))
+    """Items that were sent to the head of the conversation."""
+    _deleted: deque[str] = field(init=False, factory=lambda: deque(maxlen=_REMEMBERED))
+    _truncated: deque[str] = field(init=False, factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def goes_first_locked(self, item_id: Any) -> None:
+        """Note an item that was sent to the head of the conversation: the server calls its predecessor null."""
+        if isinstance(item_id, str):
+            self._first.append(item_id)
 
     def heard_locked(self, event: Any) -> None:
         """Take an event of `MIRRORED` into account."""
@@ -42,34 +56,43 @@ class ConversationMirror:
         if item_id is None or isinstance(event, UnknownEvent):
             return
         kind = event.type
+        if kind in _BEGINNINGS and item_id in self._deleted:
+            self._deleted.remove(item_id)  # The id is used again.
         if kind in _ITEM_EVENTS:
-            self._put(item_id, event.item.to_dict(), getattr(event, "previous_item_id", None))
-        elif item_id not in self._items:
-            return
-        elif kind == "conversation.item.deleted":
-            self._drop(item_id)
+            self._put(item_id, event.item.to_dict(), field_of(event, "previous_item_id"))
         elif kind == "response.output_item.done":
-            self._items[item_id] = event.item.to_dict()  # From servers without conversation.item.done.
+            # Not every server sends conversation.item.added or .done for it.
+            if event.response_id not in self._out_of_band:
+                self._put(item_id, event.item.to_dict(), None)
+        elif kind == "conversation.item.deleted":
+            self._deleted.append(item_id)
+            self._drop(item_id)
         elif kind == "conversation.item.truncated":
-            for part in _parts(self._items[item_id]):
-                part.pop("transcript", None)  # As the server does: what was not heard cannot be told apart in it.
+            self._truncated.append(item_id)
+            _forget_transcripts(self._items.get(item_id, {}))
         else:
-            _set_transcript(self._items[item_id], event.content_index or 0, event.transcript)
+            _set_transcript(self._items.get(item_id, {}), event.content_index or 0, event.transcript)
 
     def _put(self, item_id: str, item: dict[str, Any], previous: str | None) -> None:
+        if item_id in self._deleted:
+            return
         if item_id in self._items:
             _keep_transcripts(self._items[item_id], item)
+        elif item_id in self._first:
+            self._order.insert(0, item_id)
         elif previous in self._items:
             self._order.insert(self._order.index(previous) + 1, item_id)
         else:
             self._order.append(item_id)
+        if item_id in self._truncated:
+            _forget_transcripts(item)
         self._items[item_id] = item
         while len(self._order) > self.max_items:
             self._drop(self._order[0])
 
     def _drop(self, item_id: str) -> None:
-        del self._items[item_id]
-        self._order.remove(item_id)
+        if self._items.pop(item_id, None) is not None:
+            self._order.remove(item_id)
 
     def replay_locked(self) -> Iterator[dict[str, Any]]:
         """Yield the finished items as a client may create them, in order."""
@@ -88,6 +111,17 @@ class ConversationMirror:
                 content = [said for part in _parts(item) if (said := _said(part, role))]
                 if content:
                     yield {**_only(item, "id", "type", "role"), "content": content}
+
+    def settled_locked(self, before: Collection[str], restored: Collection[str]) -> None:
+        """Forget the items from before that a new session was not given, or refused."""
+        for item_id in before:
+            if item_id not in restored:
+                self._drop(item_id)
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The ids of all items, in order."""
+        return tuple(self._order)
 
 
 def _only(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -112,8 +146,14 @@ def _set_transcript(item: Mapping[str, Any], index: int, transcript: Any) -> Non
         parts[index]["transcript"] = transcript
 
 
+def _forget_transcripts(item: Mapping[str, Any]) -> None:
+    """Do as the server does when an item is truncated: what was not heard cannot be told apart in its text."""
+    for part in _parts(item):
+        part.pop("transcript", None)
+
+
 def _keep_transcripts(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Carry transcripts over that came between two events about an item."""
     for before, after in zip(_parts(old), _parts(new)):  # noqa: B905  (one may have more parts)
-        if before.get("transcript"):
-            after.setdefault("transcript", before["transcript"])
+        if before.get("transcript") and not after.get("transcript"):
+            after["transcript"] = before["transcript"]

@@ -89,7 +89,7 @@ class TurnSender:
         state = self._state
         try:
             if self._audio is None:
-                self._respond()
+                self._respond(spoken=False)
             else:
                 self._speak(self._audio)
         except RealtimeSyncError as error:
@@ -183,7 +183,7 @@ class TurnSender:
         """Go on after the last piece."""
         state = self._state
         if not audio.settings.detects:
-            self._respond()
+            self._respond(spoken=True)
             return
         self._hearing = HEARING_SECONDS + (0 if audio.waits else audio.seconds_sent)
         with self._core.lock:
@@ -209,10 +209,9 @@ class TurnSender:
 
     # -- item and create ------------------------------------------------------------------------------------------
 
-    def _respond(self) -> None:
+    def _respond(self, *, spoken: bool) -> None:
         """Wait for the conversation to be free, then send what the response is to answer, and the create."""
         state = self._state
-        spoken = state.started_at is not None
         if not spoken:
             self._wait_for_detection()
         self._take_slot(front=False)

@@ -10,6 +10,7 @@ from realtime_sync.errors import (
     ConnectionClosed,
     LocalProtocolError,
     ReceiveTimeout,
+    ReconnectFailed,
     RequestTimeout,
     ResponseFailed,
     TurnInterrupted,
@@ -79,7 +80,8 @@ class TurnStream(ClosesOnExit):
         except ConnectionClosed as error:
             if self._builder.final and not (self._state.unfinished() or self._tools.pending):
                 raise StopIteration from None  # Only the transcript of what was asked was still to come.
-            raise self._interrupted(error) from error.__cause__
+            # How getting it back failed says more than why that was tried last.
+            raise self._interrupted(error) from (error if isinstance(error, ReconnectFailed) else error.__cause__)
         except NothingHeard:
             self.close()
             msg = "the server's voice detection found no speech in the audio"
@@ -206,6 +208,7 @@ class TurnStream(ClosesOnExit):
             reason=error.reason,
             closed_by=error.closed_by,
             server_error=error.server_error,
+            replay_safe=self._state.started_at is None,
         )
 
     # -- ending -------------------------------------------------------------------------------------------------

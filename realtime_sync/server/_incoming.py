@@ -9,7 +9,7 @@ from typing import Any
 from realtime_sync.server._journal import Journal, ReceivedEvent
 from realtime_sync.server._problem import Problem
 
-__all__ = ["parsed"]
+__all__ = ["check_depth", "parsed"]
 
 _MAX_DEPTH = 100
 """Of a client event: far below where Python's own recursion limit would strike while it is copied or written."""
@@ -31,10 +31,14 @@ def parsed(data: str, journal: Journal, connection: int, kind: str | None = None
         if kind is not None:
             msg = "The body of the request is not a JSON object."
         raise Problem(msg, code="invalid_json")
-    if _is_deeper(found, _MAX_DEPTH):
+    return found
+
+
+def check_depth(event: dict[str, Any]) -> None:
+    """Raise the `Problem` of an event that is nested too deep to be worked on."""
+    if _is_deeper(event, _MAX_DEPTH):
         msg = f"The event is nested more than {_MAX_DEPTH} levels deep."
         raise Problem(msg, code="invalid_json")
-    return found
 
 
 def _refuse_constant(name: str) -> None:

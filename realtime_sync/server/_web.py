@@ -23,6 +23,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.test import run_wsgi_app
 
 from realtime_sync.server._backend import Backend
 from realtime_sync.server._channel import Application, Channel
@@ -34,6 +35,7 @@ from realtime_sync.server._secrets import ClientSecrets
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from werkzeug.datastructures import Headers
 
 __all__ = ["HttpFront", "WebSocketResponse", "accepted_connection", "make_app", "offered_keys", "problem_response"]
 
@@ -213,6 +215,45 @@ class _Handler(WSGIRequestHandler):
         # The base class handles the whole connection in its constructor.
         self._accepted = accepted
         super().__init__(accepted.socket, accepted.address, server)
+
+    def run_wsgi(self) -> None:
+        """Serve one request, and leave the connection open for the next one where that is safe.
+
+        werkzeug itself closes every connection. It still serves what may need that: upgrades, and bodies whose
+        length is unknown or too great to be read before anything else.
+        """
+        length = self.headers.get("Content-Length", "0")
+        unsafe = any(name in self.headers for name in ("Upgrade", "Transfer-Encoding", "Expect"))
+        if unsafe or not length.isdecimal() or int(length) > MAX_MESSAGE:
+            super().run_wsgi()
+            return
+        environ = self.environ = self.make_environ()
+        try:
+            environ["wsgi.input"] = io.BytesIO(self.rfile.read(int(length)))
+            self._answer(*run_wsgi_app(self.server.app, environ))
+        except (ConnectionError, TimeoutError) as error:
+            self.connection_dropped(error, environ)
+
+    def _answer(self, chunks: Iterable[bytes], status: str, headers: Headers) -> None:
+        """Write an answer: as it is where its length is known, else in chunks (or up to the end, in HTTP/1.0)."""
+        code, _, reason = status.partition(" ")
+        in_chunks = "Content-Length" not in headers and self.request_version != "HTTP/1.0"
+        try:
+            self.send_response(int(code), reason)
+            for name, value in headers:
+                self.send_header(name, value)
+            if in_chunks:
+                self.send_header("Transfer-Encoding", "chunked")
+            if self.close_connection:
+                self.send_header("Connection", "close")
+            self.end_headers()
+            for data in filter(None, chunks):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data) if in_chunks else data)
+            if in_chunks:
+                self.wfile.write(b"0\r\n\r\n")
+        finally:
+            # What a WSGI application returns need not have it.
+            getattr(chunks, "close", lambda: None)()
 
     def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
         """Read no further request: what followed the HTTP of a WebSocket was none."""

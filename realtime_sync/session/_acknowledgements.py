@@ -126,6 +126,7 @@ class Acknowledgements:
 
     def place(self, pending: Pending) -> None:
         """Give an entry its place in the order: its event is being queued. An interrupt's halves `forget` removes."""
+        pending.sent_at = time.monotonic()  # It may have waited for room, or for a connection.
         if pending.rule.sent_key is None:
             self._append_to_line(pending)
         elif len(self._by_event_id) >= MAX_PENDING:

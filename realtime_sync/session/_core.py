@@ -33,6 +33,7 @@ from realtime_sync.session._acknowledgements import Acknowledgements, Pending, s
 from realtime_sync.session._api import Api
 from realtime_sync.session._dispatcher import Call, Dispatcher
 from realtime_sync.session._flow import Flow
+from realtime_sync.session._holder import Holder
 from realtime_sync.session._ledger import Held, Ledger
 from realtime_sync.session._local_events import CallbackError, LocalEvent, Opened
 from realtime_sync.session._mailbox import Mailbox
@@ -95,7 +96,7 @@ class Core:
     closing: bool = field(init=False, default=False)
     # set once, before start: for sessions that reconnect
     recovery: Recovery | None = field(init=False, default=None, repr=False)
-    ledger: Ledger | None = field(init=False, default=None, repr=False)
+    holder: Holder | None = field(init=False, default=None, repr=False)
     # no lock: SimpleQueue is reentrant, so finalizers and signal handlers may post
     posted: queue.SimpleQueue[Callable[[], object]] = field(init=False, factory=queue.SimpleQueue, repr=False)
     # guarded by lock
@@ -103,6 +104,8 @@ class Core:
     recent: Recent = field(init=False, factory=Recent, repr=False)
     number: int = field(init=False, default=0)
     events_sent: int = field(init=False, default=0)
+    generation: int = field(init=False, default=0)
+    """How many connections were lost: what was meant for one of them is not for this one."""
     _bytes_before: tuple[int, int] = field(init=False, default=(0, 0))
     """Received and sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
@@ -121,7 +124,7 @@ class Core:
         number = next(_numbers)
         high, low = self.options.max_queue or (None, 0)
         self._id_prefix = f"evt_{secrets.token_hex(6)}_"
-        self.flow = Flow(wake=self.connection.wake)
+        self.flow = Flow(wake=self._wake)
         self.mailbox = Mailbox(
             lock=self.lock,
             flow=self.flow,
@@ -149,20 +152,22 @@ class Core:
 
     def reconnects_with(self, redial: Redial, resumption: Resumption) -> None:
         """Have a lost connection replaced. Before `start`."""
-        self.ledger = Ledger(self.options.write_limit, redial.policy.reconnects)
-        self.recovery = Recovery(self, self.ledger, redial, resumption)
+        ledger = Ledger(self.options.write_limit, redial.policy.reconnects)
+        self.holder = Holder(self, ledger, resumption)
+        self.recovery = Recovery(self, self.holder, redial, resumption)
         self.acknowledgements.notes_all = True
 
     def use_connection(self, connection: Connection) -> None:
         """Go on with a new connection. Reader thread; the old one is over."""
-        self.connection = connection
+        with self.lock:
+            received, sent = self._bytes_before
+            self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
+            self.connection = connection
         if self.closing:  # By somebody who may have closed the old one.
-            connection.start_close(*(self.close_asked or (1000, "")))
+            self.close_connection()
 
-    def note_traffic_locked(self) -> None:
-        """Keep the counts of a connection that is over."""
-        received, sent = self._bytes_before
-        self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
+    def _wake(self) -> None:
+        self.connection.wake()
 
     def start(self) -> None:
         """Start the reader. Handlers that must miss nothing are registered before."""
@@ -195,7 +200,7 @@ class Core:
             "code": end.code,
             "reason": end.reason,
             "closed_by": end.closed_by,
-            "server_error": self.last_error,
+            "server_error": end.server_error,
         }
         error: ConnectionClosed
         if isinstance(end, ReconnectFailed):
@@ -256,7 +261,7 @@ class Core:
                 callbacks_discarded=sum(each.discarded for each in both),
                 subscriptions_dropped=dropped,
                 paused_seconds=self.flow.total_paused(),
-                send_backlog_bytes=self.connection.backlog,
+                send_backlog_bytes=self.connection.backlog + (self.holder.ledger.bytes if self.holder else 0),
             )
 
     # -- sending ------------------------------------------------------------------------------------------------
@@ -333,17 +338,9 @@ class Core:
         if self.ended is not None:
             raise self.closed_error()
         held = Held(data, outgoing, claim, pending)
-        ledger = self.ledger
-        if ledger is None or not ledger.holding:
-            try:
-                return self._queue_locked(held)
-            except ConnectionClosed as error:
-                if ledger is None or self.closing or error.closed_by == "local" or not ledger.returns(error.code):
-                    raise
-                ledger.holding = True  # It is over, which the reader has not noticed yet.
-        return ledger.hold_locked(held)
+        return self.queue_locked(held) if self.holder is None else self.holder.offer_locked(held)
 
-    def _queue_locked(self, held: Held) -> bool:
+    def queue_locked(self, held: Held) -> bool:
         """Register an event and queue it on the connection, as one step; return whether there was room."""
         queued_before, sent_before = self.connection.messages_sent, self.events_sent
         try:
@@ -351,7 +348,7 @@ class Core:
                 self.acknowledgements.place(held.pending)
             if self.connection.offer(held.outgoing):
                 self.events_sent += 1
-                self._note_queued_locked(held)
+                self._note_queued_locked(held, queued_before)
                 return True
         except BaseException:
             # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
@@ -361,63 +358,28 @@ class Core:
             if not queued:
                 if held.pending is not None:
                     self.acknowledgements.forget(held.pending)
-            elif self.ledger is not None and not self.ledger.knows_locked(held):
-                self.ledger.queued_locked(held, self.connection.messages_written)
+            elif self.holder is not None and not self.holder.ledger.knows_locked(held):
+                self._note_queued_locked(held, queued_before)
             raise
         if held.pending is not None:
             self.acknowledgements.forget(held.pending)
         return False
 
-    def _note_queued_locked(self, held: Held) -> None:
-        if self.ledger is not None:
-            self.ledger.queued_locked(held, self.connection.messages_written)
+    def _note_queued_locked(self, held: Held, queued_before: int) -> None:
+        if self.holder is not None:
+            self.holder.ledger.queued_locked(held, queued_before, self.connection.messages_written)
         self.api.sent_locked(held.data, held.claim)
-
-    def release_held_locked(self) -> bool:
-        """Queue what was held on the connection, in order; False: there is no room for all of it yet. Reader thread."""
-        ledger = self.ledger
-        if ledger is None or not ledger.holding:
-            return True
-        while ledger.held:
-            try:
-                if not self._queue_locked(ledger.held[0]):
-                    return False
-            except ConnectionClosed:
-                return True  # Over again, which the reader is about to notice.
-            ledger.pop_locked()
-        ledger.holding = False
-        ledger.wake_locked()
-        return True
 
     def _wait_admission(self, deadline: Deadline | None) -> None:
         token = object()
         try:
             self.flow.begin_wait(token)
-            if self.ledger is None or not self._wait_while_held(self.ledger, deadline):
+            if self.holder is not None:
+                self.holder.wait_for_room(deadline)
+            else:
                 self.connection.wait_admission(deadline.remaining() if deadline else None)
         finally:
             self.flow.waits.discard(token)
-
-    def _wait_while_held(self, ledger: Ledger, deadline: Deadline | None) -> bool:
-        """Wait for room among what is held for the next connection; False: nothing is held.
-
-        Raises:
-            SendTimeout: there was none for `send_timeout` seconds, or until the deadline.
-        """
-        with self.lock:
-            waiter = ledger.waiter_locked()
-        if waiter is None:
-            return ledger.holding
-        left = deadline.remaining() if deadline is not None else None
-        limit = min((each for each in (left, self.options.send_timeout) if each is not None), default=None)
-        try:
-            if not waiter.wait(limit):
-                msg = f"the connection is lost, and {ledger.bytes} bytes wait for the next one (see write_limit)"
-                raise SendTimeout(msg, replay_safe=True)
-        finally:
-            with self.lock:
-                ledger.leave_locked(waiter)
-        return True
 
     def request(self, event: Any, deadline: Deadline, *, claim: object = None) -> Any:
         """Send an event and return the event that acknowledges it.
@@ -465,14 +427,20 @@ class Core:
 
     def _withdraw(self, pending: Pending) -> bool:
         """Take a request back if it still waits for a connection; return whether it did."""
-        if self.ledger is None:
+        if self.holder is None:
             return False
         with self.lock:
-            return self.ledger.withdraw_locked(pending.event_id)
+            return self.holder.ledger.withdraw_locked(pending.event_id)
 
     def submit(self, data: dict[str, Any]) -> None:
         """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""
-        self.post(lambda: self.reader.unsent.append(data))
+        generation = self.generation
+
+        def submit() -> None:
+            if generation == self.generation:  # Otherwise it is about a session that is lost.
+                self.reader.unsent.append(data)
+
+        self.post(submit)
 
     def post(self, action: Callable[[], object]) -> None:
         """Have the reader do something soon. Takes no lock: finalizers and signal handlers may call it."""
@@ -528,7 +496,7 @@ class Core:
             self.flow.consumers.add(dispatcher)
             if registration.name == Opened.type and self.opened and self.ended is None:
                 self.dispatch_locked(Opened(), self.observers.claim((registration,)), 0)
-        self.connection.wake()  # The reader starts the thread.
+        self.post(dispatcher.tend)
 
     def unregister(self, registration: Registration) -> None:
         """Call this callback no more."""
@@ -598,9 +566,11 @@ class Core:
             self.close_asked = (code, reason)
         self.closing = True
         if self.recovery is not None:
-            self.post(self._close_this_connection)  # The reader may just have another one, or be waiting for it.
+            self.post(self.close_connection)  # The reader may just have another one, or be waiting for it.
+            self.recovery.interrupt()
 
-    def _close_this_connection(self) -> None:
+    def close_connection(self) -> None:
+        """Close the connection of the moment as this side was asked to."""
         self.connection.start_close(*(self.close_asked or (1000, "")))
 
     def close(self, code: int, reason: str) -> None:
@@ -616,7 +586,11 @@ class Core:
         token = object()
         try:
             self.flow.begin_wait(token)
-            left = self._join((self.reader.thread,), deadline)
+            left = []
+            if self.recovery is not None and self.recovery.in_user_code:
+                self.reader.finish(self.recovery.closed())  # The reader finds the session over, whenever that is.
+            else:
+                left += self._join((self.reader.thread,), deadline)
             # Looked up only now: the reader may have started one for the "close" handlers.
             both = (self.callbacks, self.urgent)
             if me not in (self.reader.thread, *(each.thread for each in both)):

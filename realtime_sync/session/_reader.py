@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from realtime_sync.errors import ClosedError, ConnectionClosed
+from realtime_sync.errors import ClosedError, ClosedOK, ConnectionClosed
 from realtime_sync.session._acknowledgements import error_fields
 from realtime_sync.session._api import DISCARD, DROP
 from realtime_sync.session._dispatcher import Call
@@ -76,9 +76,7 @@ class Reader:
             core.open()
             while True:
                 end = self._serve()
-                if core.recovery is None or not core.recovery.wants(end):
-                    break
-                final = core.recovery.replace(end)
+                final = end if core.recovery is None else core.recovery.replace(end)
                 if final is not None:
                     end = final
                     break
@@ -87,7 +85,9 @@ class Reader:
             end = ClosedError(f"the reader failed: {error!r}", code=1006, closed_by="lost")
             end.__cause__ = error
             core.connection.abort()
-        self._finish(end)
+        self.attend()
+        self.finish(end)
+        self.attend()  # A callback registered just now still hears of the end.
 
     def _serve(self) -> ConnectionClosed:
         """Read until the connection is over; return what ended it."""
@@ -110,14 +110,19 @@ class Reader:
         for start in range(0, len(messages), BATCH):
             self._deliver(messages[start : start + BATCH])
 
-    def _prepare(self) -> bool:
-        """Do what was posted, start threads, decide whether to pause; return that."""
+    def attend(self) -> None:
+        """Do what was posted, and start the threads of callbacks."""
         core = self._core
         while not core.posted.empty():
             core.posted.get()()
-        self._has_unsent = self._send_waiting() if self.unsent or core.ledger is not None else False
         core.callbacks.tend()
         core.urgent.tend()
+
+    def _prepare(self) -> bool:
+        """Do what was posted, start threads, decide whether to pause; return that."""
+        core = self._core
+        self.attend()
+        self._has_unsent = self._send_waiting() if self.unsent or core.holder is not None else False
         if (now := time.monotonic()) >= self._next_tick:
             self._next_tick = now + TICK_SECONDS
             self._tick(now)
@@ -129,9 +134,9 @@ class Reader:
     def _send_waiting(self) -> bool:
         """Send what waits for room, or for this connection; return whether some of it still does."""
         core = self._core
-        if core.ledger is not None and core.ledger.holding:
+        if core.holder is not None and core.holder.ledger.holding:
             with core.lock:
-                done = core.release_held_locked()
+                done = core.holder.release_locked()
             core.connection.pump()
             if not done:
                 return True
@@ -150,8 +155,6 @@ class Reader:
             core.acknowledgements.register(data, waited_for=False)
             core.api.sent_locked(data, None)
             core.events_sent += 1
-            if core.ledger is not None:
-                core.ledger.queued_locked(None, core.connection.messages_written)
         core.connection.pump()
         return True
 
@@ -258,13 +261,16 @@ class Reader:
         level = logging.INFO if event.error is None else logging.WARNING
         logger.log(level, "received %s %r: %s", type(event).__name__, name, event.error or "no class for it here")
 
-    def _finish(self, end: ConnectionClosed) -> None:
+    def finish(self, end: ConnectionClosed) -> None:
+        """End the session; only the first end counts. The reader, or whoever closes while it is in a user's hook."""
         core = self._core
         local = end.closed_by == "local"
-        while not core.posted.empty():
-            core.posted.get()()
         with core.lock:
-            core.ended_quietly = local or (end.code == NORMAL_CLOSE and not core.api.has_open_calls_locked())
+            if core.ended is not None:
+                return
+            end.server_error = end.server_error or core.last_error
+            normal = isinstance(end, ClosedOK) and end.code == NORMAL_CLOSE and not core.api.has_open_calls_locked()
+            core.ended_quietly = local or normal
             core.ended = end
             core.flow.update_locked(mailbox_full=False)
             core.api.ended_locked()
@@ -276,15 +282,10 @@ class Reader:
             for queue in core.observers.queues():
                 queue.end_locked(core.closed_error)
             self._finish_dispatchers_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
-            if core.ledger is not None:
-                for held in core.ledger.held:
-                    if held.pending is not None:
-                        held.pending.resolve_locked(error=core.closed_error())
-                core.ledger.wake_locked()
+            if core.holder is not None:
+                core.holder.end_locked()
             for waiter in tuple(core.end_waiters):
                 waiter.wake()
-        for dispatcher in (core.callbacks, core.urgent):
-            dispatcher.tend()  # A callback registered just now still hears of the end.
 
     def _finish_dispatchers_locked(self, event: Closed, *, discard: bool) -> None:
         core = self._core

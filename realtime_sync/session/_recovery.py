@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import queue
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field
@@ -20,8 +23,9 @@ from realtime_sync.errors import (
     RealtimeSyncError,
     ReconnectFailed,
 )
-from realtime_sync.session._acknowledgements import Pending
-from realtime_sync.session._ledger import Held, Ledger
+from realtime_sync.session._acknowledgements import Pending, server_error
+from realtime_sync.session._holder import Holder
+from realtime_sync.session._ledger import Held
 from realtime_sync.session._local_events import Reconnected, Reconnecting
 from realtime_sync.transport import Connection, Deadline
 from realtime_sync.wire import json
@@ -45,31 +49,34 @@ class Redial(Protocol):
     extra_headers: Mapping[str, str]
 
     def announce(self, retrying: Retrying) -> bool:
-        """Tell the user's hook; return whether to go on."""
+        """Tell the user's hook; return whether to go on. Runs user code."""
         ...
 
-    def dial(self, deadline: Deadline) -> Connection:
-        """Dial once.
-
-        Raises:
-            RealtimeSyncError: it did not work.
-        """
+    def prepare(self) -> Callable[[Deadline], Connection]:
+        """Return what dials once, with a key fetched anew. Runs user code; dialling then runs none."""
         ...
 
 
 class Resumption(Protocol):
     """What an API does about a lost connection. Methods run under the session's lock."""
 
-    def lost_locked(self, unwritten: Sequence[Held], error: ConnectionClosed) -> None:
+    same_session: bool
+    """A new connection leads to the session that the old one led to, so that nothing about it is out of date."""
+
+    def lost_locked(self, unwritten: Sequence[Held], make_error: Callable[[], ConnectionClosed]) -> None:
         """Fail what was under way; what is wholly among `unwritten` survives."""
         ...
 
-    def restoring_locked(self) -> list[dict[str, Any]]:
-        """Return the events that make the new session what the old one was, in order."""
+    def dialled_locked(self) -> None:
+        """Note that there is a new connection, whose events come now."""
         ...
 
-    def restored_locked(self, event: Mapping[str, Any], pending: Pending) -> None:
-        """Note that one of them was answered: accepted, or refused with `pending.error`.
+    def restoring_locked(self) -> Sequence[Mapping[str, Any]] | None:
+        """Return the events that make the new session what the old one was, in order; None: it is too early."""
+        ...
+
+    def restored_locked(self, event: Mapping[str, Any], pending: Pending) -> Sequence[Mapping[str, Any]]:
+        """Note that one of them was answered: accepted, or refused with `pending.error`; return what else to send.
 
         Raises:
             RealtimeSyncError: without it there is no point in going on.
@@ -77,11 +84,15 @@ class Resumption(Protocol):
         ...
 
     def admits_locked(self, held: Held) -> bool:
-        """Return whether an event that waited still makes sense in the new session. Asked in order."""
+        """Return whether an event that waited still makes sense in the new session. Asked once each, in order."""
         ...
 
-    def restored_items_locked(self) -> tuple[str, ...]:
-        """Return the ids of the items that the new session has again."""
+    def is_over_locked(self, claim: object) -> bool:
+        """Return whether nobody waits any more for what is sent under this claim."""
+        ...
+
+    def resumed_locked(self) -> tuple[str, ...]:
+        """Note that all of them were answered; return the ids of the items that the new session has again."""
         ...
 
 
@@ -89,78 +100,136 @@ class Resumption(Protocol):
 class Recovery:
     """Replaces the connection of one session, as its `RetryPolicy` says.
 
-    Threads: the reader runs every method; the session's lock guards `ledger` and everything of `_resumption`.
+    Threads: the reader runs every method but `interrupt` and `closed`; the session's lock guards what `_holder` and
+    `_resumption` know.
     """
 
     _core: Core
-    ledger: Ledger
+    _holder: Holder
     _redial: Redial
     _resumption: Resumption
+    # no lock: written by the reader alone
+    in_user_code: bool = field(init=False, default=False)
+    """The reader is inside a hook or a key function, which `close` does not wait for."""
+    _dialling: Deadline | None = field(init=False, default=None)
+    # reader thread only
     _attempts: int = field(init=False, default=0)
     """Since the last good connection."""
     _since: float = field(init=False, default=0.0)
     """When the outage began that is not over until a connection proves good; monotonic."""
     _connected_at: float = field(init=False, factory=time.monotonic)
     _answers: int = field(init=False, default=0)
+    """Of the session, when this connection had been made what the last one was."""
     _unconfirmed: list[str] = field(init=False, factory=list)
 
-    def wants(self, end: ConnectionClosed) -> bool:
-        """Tell whether a connection that ended so is to be replaced."""
-        return not self._core.closing and end.closed_by != "local" and self.ledger.returns(end.code)
+    # -- any thread -------------------------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """End an attempt that is under way: nobody wants it any more. Takes no lock."""
+        dialling = self._dialling
+        if dialling is not None:
+            dialling.cancel()
+
+    def closed(self) -> ConnectionClosed:
+        """Return what ends a session that this side closed while it had no connection."""
+        code, reason = self._core.close_asked or (1000, "")
+        return self._told(ClosedOK(code=code, reason=reason, closed_by="local"))
+
+    def _told(self, end: ConnectionClosed) -> ConnectionClosed:
+        """Log what a close of this side leaves unsent; return it."""
+        waiting = len(self._holder.ledger.held)
+        if waiting and not self._core.finished:
+            logger.warning("closed while the connection was lost: %d events were not sent", waiting)
+        return end
+
+    # -- the reader -------------------------------------------------------------------------------------------------
 
     def replace(self, end: ConnectionClosed) -> ConnectionClosed | None:
-        """Get a new connection; return None, or what ends the session."""
-        self._lost(end)
+        """Get a new connection for one that ended so; return None, or what ends the session."""
+        core = self._core
+        if end.closed_by == "local" or core.closing:
+            return end
+        # Before taking the lock: it waits for a write that is under way.
+        written = core.connection.messages_written
+        if not self._holder.ledger.returns(end.code):
+            return self._final(end, written)
+        self._lost(end, written)
         error: RealtimeSyncError = end
-        while True:
-            if self._core.closing:
-                return self._closed()
-            next_attempt = self._next_attempt(error, end)
-            if next_attempt is None:
-                return self._failed(error, end)
+        while not core.closing:
+            core.reader.attend()
             try:
-                self._pause(next_attempt.delay)
-                if self._core.closing:
-                    return self._closed()
-                self._connect()
-            except (ConnectError, ConnectionClosed) as failed:
+                delay = self._next_attempt(error, end)
+                if delay is None:
+                    break
+                self._pause(delay)
+                if self._connect():
+                    return None
+            except ConnectError as failed:
+                error = failed
+            except ConnectionClosed as failed:
                 error = failed
                 self._drop(failed)
+                if failed.closed_by == "local":  # By a `start_close` that has not come to setting `closing`.
+                    return self._told(failed)
             except RealtimeSyncError as failed:
-                return self._failed(failed, end)  # A refused configuration, a broken key function: trying is no use.
-            else:
-                return self._closed() if self._core.closing else None
+                error = failed  # A refused configuration, a broken hook: trying again is no use.
+                break
+        core.connection.abort()
+        return self.closed() if core.closing else self._failed(error, end)
 
-    # -- steps ------------------------------------------------------------------------------------------------------
+    # -- the loss ---------------------------------------------------------------------------------------------------
 
-    def _lost(self, end: ConnectionClosed) -> None:
+    def _lost(self, end: ConnectionClosed, written: int) -> None:
+        """Fail what the server may have seen, keep the rest."""
         core = self._core
         now = time.monotonic()
         with core.lock:
             good = core.acknowledgements.answers > self._answers or now - self._connected_at >= SETTLED_SECONDS
             if good or not self._attempts:
                 self._attempts, self._since = 0, now
-            unwritten = self.ledger.lost_locked(core.connection.messages_written)
-            for each in unwritten:
-                if each.pending is not None:
-                    core.acknowledgements.forget(each.pending)
-            self._unconfirmed += core.acknowledgements.unanswered()
-            core.acknowledgements.end(lambda: core.error_of(end))
-            core.reader.unsent.clear()  # The library's own events are about what is lost.
-            self._resumption.lost_locked(unwritten, end)
-            core.note_traffic_locked()
+            unwritten = self._take_back_locked(written)
+            core.events_sent -= len(unwritten)  # They are counted when they are queued again.
+            self._fail_locked(end, unwritten)
+            core.flow.update_locked(mailbox_full=False)
 
-    def _next_attempt(self, error: RealtimeSyncError, end: ConnectionClosed) -> Retrying | None:
-        """Decide on another attempt and tell the user; None: no more."""
+    def _fail_locked(self, end: ConnectionClosed, unwritten: Sequence[Held]) -> None:
+        """Let everybody know who waits for something of a connection that ended so."""
+        core = self._core
+        core.generation += 1
+        end.server_error, core.last_error = core.last_error, None
+        make_error = functools.partial(core.error_of, end)
+        core.acknowledgements.end(make_error)
+        if not self._resumption.same_session:
+            core.reader.unsent.clear()  # The library's own events are about what is lost.
+        self._resumption.lost_locked(unwritten, make_error)
+
+    def _take_back_locked(self, written: int) -> list[Held]:
+        """Take back what no server can have seen; note what is not answered of the rest."""
+        acknowledgements = self._core.acknowledgements
+        unwritten = self._holder.ledger.lost_locked(written)
+        for each in unwritten:
+            if each.pending is not None:
+                acknowledgements.forget(each.pending)
+        self._unconfirmed += acknowledgements.unanswered()
+        return unwritten
+
+    # -- another attempt --------------------------------------------------------------------------------------------
+
+    def _next_attempt(self, error: RealtimeSyncError, end: ConnectionClosed) -> float | None:
+        """Decide on another attempt and tell the user; return the seconds until then, or None: no more.
+
+        Raises:
+            ConfigurationError: the user's hook raised, or returned nonsense.
+        """
         policy = self._redial.policy
         if self._attempts >= policy.reconnect_retries or (error is not end and not self._may_help(error)):
             return None
         delay = policy.delay(self._attempts + 1, retry_after=getattr(error, "retry_after", None))
-        if policy.deadline is not None and time.monotonic() + delay > self._since + policy.deadline:
+        left = self._time_left()
+        if left is not None and delay >= left:
             return None
-        self._attempts += 1
         retrying = Retrying(
-            attempt=self._attempts,
+            attempt=self._attempts + 1,
             max_attempts=policy.reconnect_retries,
             delay=delay,
             error=error,
@@ -168,8 +237,10 @@ class Recovery:
             extra_query=self._redial.extra_query,
             extra_headers=self._redial.extra_headers,
         )
-        if not self._announced(retrying):
-            return None
+        with self._user_code("on_retry") as wanted:
+            if not wanted or not self._redial.announce(retrying):
+                return None
+        self._attempts += 1
         logger.info("reconnecting in %.1f s, attempt %d: %s", delay, self._attempts, error)
         self._core.emit(
             Reconnecting(
@@ -180,88 +251,102 @@ class Recovery:
                 close_code=end.code,
             )
         )
-        return retrying
+        return delay
 
     def _may_help(self, error: RealtimeSyncError) -> bool:
         if isinstance(error, ConnectionClosed):
-            return self.ledger.returns(error.code)
+            return self._holder.ledger.returns(error.code)
         return self._redial.policy.retries(error)
 
-    def _announced(self, retrying: Retrying) -> bool:
+    def _time_left(self) -> float | None:
+        """Return the seconds left to get the connection back; None: no limit."""
+        limit = self._redial.policy.deadline
+        return None if limit is None else max(0.0, self._since + limit - time.monotonic())
+
+    @contextlib.contextmanager
+    def _user_code(self, what: str) -> Iterator[bool]:
+        """Run code of the user's; gives whether anybody still wants it.
+
+        Raises:
+            ConfigurationError: it raised something of its own.
+        """
+        # Set before looking at `closing`, which `close` sets before it looks at this.
+        self.in_user_code = True
         try:
-            return self._redial.announce(retrying)
-        except Exception:
-            logger.exception("the on_retry hook raised: the session is not reconnected")
-            return False
+            yield not self._core.closing
+        except RealtimeSyncError:
+            raise
+        except Exception as error:
+            msg = f"{what} raised: {error!r}"
+            raise ConfigurationError(msg) from error
+        finally:
+            self.in_user_code = False
 
     def _pause(self, delay: float) -> None:
         """Wait, doing meanwhile what is posted; a close ends it at once."""
         until = time.monotonic() + delay
         core = self._core
         while not core.closing:
-            core.callbacks.tend()
-            core.urgent.tend()
+            core.reader.attend()
             try:
                 core.posted.get(timeout=max(0.0, until - time.monotonic()))()
             except queue.Empty:
                 return
 
-    def _connect(self) -> None:
-        """Dial, and make the new session what the old one was.
+    def _connect(self) -> bool:
+        """Dial, and make the new session what the old one was; return False if this side closes instead.
 
         Raises:
             RealtimeSyncError: it did not work.
         """
         core = self._core
-        deadline = Deadline(core.options.open_timeout)
+        limits = (core.options.open_timeout, self._time_left())
+        deadline = Deadline.cancellable(min((each for each in limits if each is not None), default=None))
+        # Set before looking at `closing`, which `start_close` sets before it looks at this.
+        self._dialling = deadline
         try:
-            connection = self._redial.dial(deadline)
-        except RealtimeSyncError:
-            raise
-        except Exception as error:
-            msg = f"the function that gives the key raised: {error!r}"
-            raise ConfigurationError(msg) from error
-        core.use_connection(connection)
-        self._restore(deadline)
-        with core.lock:
-            gone = self.ledger.keep_locked(self._resumption.admits_locked)
-            for each in gone:
-                if each.pending is not None:
-                    each.pending.resolve_locked(error=_unsendable(each))
-            unsent = tuple(each.data for each in gone if each.claim is None)  # Turns report for themselves.
-            self._connected_at = time.monotonic()
-            self._answers = core.acknowledgements.answers
-            event = Reconnected(
-                attempt=self._attempts,
-                restored_items=self._resumption.restored_items_locked(),
-                unsent=unsent,
-                unconfirmed=tuple(self._unconfirmed),
-            )
-            self._unconfirmed.clear()
-            core.mailbox.put_locked((core.number, event, 0))
-        core.emit(event)
+            with self._user_code("the function that gives the key") as wanted:
+                dial = self._redial.prepare() if wanted else None
+            if dial is None or core.closing:
+                return False
+            core.use_connection(dial(deadline))
+        finally:
+            self._dialling = None
+            deadline.settle()
+        if self._restore(deadline):
+            self._go_on()
+        else:
+            core.close_connection()  # What is held stays unsent; the reader sees the close through.
+        return True
 
-    def _restore(self, deadline: Deadline) -> None:
+    def _restore(self, deadline: Deadline) -> bool:
+        """Send what makes the new session what the old one was, and see it answered; False: this side closes.
+
+        Raises:
+            RealtimeSyncError: the connection is lost again, or the server refuses or does not answer.
+        """
         core = self._core
         with core.lock:
-            events = [core.complete(each) for each in self._resumption.restoring_locked()]
-        waiting: list[tuple[Mapping[str, Any], Pending]] = []
+            self._resumption.dialled_locked()
+        events: deque[dict[str, Any]] | None = None
+        waiting: deque[tuple[Mapping[str, Any], Pending]] = deque()
         with core.connection.lease() as lease:
-            while events or waiting:
+            while not core.closing:
+                with core.lock:
+                    if events is None and (restoring := self._resumption.restoring_locked()) is not None:
+                        events = deque(map(core.complete, restoring))
+                    while events is not None and waiting and waiting[0][1].done:
+                        events.extend(map(core.complete, self._resumption.restored_locked(*waiting.popleft())))
                 while events and (pending := self._offer(events[0])) is not None:
-                    waiting.append((events.pop(0), pending))
+                    waiting.append((events.popleft(), pending))
                 core.connection.pump()
-                while waiting and waiting[0][1].done:
-                    with core.lock:
-                        self._resumption.restored_locked(*waiting.pop(0))
-                if not (events or waiting):
-                    return
-                if core.closing:
-                    return
+                if events is not None and not events and not waiting:
+                    return True
                 if deadline.passed():
-                    msg = "the server did not answer while the session was being restored"
-                    raise ClosedError(msg)
+                    raise _unanswered([pending for _, pending in waiting])
                 core.reader.take_in(lease.service(deadline.remaining()))
+                core.reader.attend()
+        return False
 
     def _offer(self, event: dict[str, Any]) -> Pending | None:
         core = self._core
@@ -273,42 +358,79 @@ class Recovery:
                 return None
             core.acknowledgements.place(pending)
             core.events_sent += 1
-            self.ledger.queued_locked(None, core.connection.messages_written)
         return pending
 
-    def _drop(self, error: RealtimeSyncError) -> None:
+    def _go_on(self) -> None:
+        """Tell everybody that there is a connection again; what is held goes out next."""
+        core = self._core
+        with core.lock:
+            restored = self._resumption.resumed_locked()
+            gone = self._holder.ledger.keep_locked(self._resumption.admits_locked)
+            for each in gone:
+                if each.pending is not None:
+                    each.pending.resolve_locked(error=_unsendable(each))
+            self._connected_at = time.monotonic()
+            self._answers = core.acknowledgements.answers
+            event = Reconnected(
+                attempt=self._attempts,
+                restored_items=restored,
+                unsent=_of_callers(gone),
+                unconfirmed=tuple(self._unconfirmed),
+            )
+            self._unconfirmed.clear()
+            core.mailbox.put_locked((core.number, event, 0))
+        core.emit(event)
+
+    def _drop(self, end: ConnectionClosed) -> None:
         """Let go of a connection that did not make it to the end of `_connect`."""
         core = self._core
         core.connection.abort()
         with core.lock:
-            core.acknowledgements.end(lambda: error)
-            core.note_traffic_locked()
+            self._fail_locked(end, ())
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
-    def _closed(self) -> ConnectionClosed:
-        code, reason = self._core.close_asked or (1000, "")
-        self._core.connection.abort()
-        return ClosedOK(code=code, reason=reason, closed_by="local")
+    def _final(self, end: ConnectionClosed, written: int) -> ConnectionClosed:
+        """Return what ends a session whose connection is not replaced after such an end."""
+        with self._core.lock:
+            self._take_back_locked(written)
+        if not _of_callers(self._holder.ledger.held):
+            return end
+        return self._reconnect_failed(f"{end.message}; no new connection is tried after this code", end, end.__cause__)
 
-    def _failed(self, error: RealtimeSyncError, end: ConnectionClosed) -> ConnectionClosed:
-        core = self._core
-        core.connection.abort()
-        with core.lock:
-            unsent = tuple(each.data for each in self.ledger.held)
+    def _failed(self, error: RealtimeSyncError, end: ConnectionClosed) -> ReconnectFailed:
         msg = f"the connection was lost (code {end.code}) and could not be got back: {error}"
+        return self._reconnect_failed(msg, end, error)
+
+    def _reconnect_failed(self, message: str, end: ConnectionClosed, cause: BaseException | None) -> ReconnectFailed:
+        with self._core.lock:
+            unsent = _of_callers(self._holder.ledger.held)
         failed = ReconnectFailed(
-            msg,
+            message,
             unsent=unsent,
             unconfirmed=tuple(self._unconfirmed),
             attempts=self._attempts,
             code=end.code,
             reason=end.reason,
             closed_by=end.closed_by,
+            server_error=end.server_error,
         )
-        failed.__cause__ = error
+        failed.__cause__ = cause
         return failed
+
+
+def _of_callers(held: Iterable[Held]) -> tuple[Mapping[str, Any], ...]:
+    """Return the events that no turn sent: turns report for themselves."""
+    return tuple(each.data for each in held if each.claim is None)
 
 
 def _unsendable(held: Held) -> ConnectionClosed:
     return ClosedError(f"{held.data['type']} was not sent: it belongs to a session that is lost", replay_safe=True)
+
+
+def _unanswered(waiting: Sequence[Pending]) -> ConnectionClosed:
+    """Return the error for a server that does not answer; an error event that named nothing may be its answer."""
+    error = ClosedError("the server did not answer in time while the session was being restored")
+    suspect = next((each.suspect for each in waiting if each.suspect is not None), None)
+    error.__cause__ = server_error(suspect) if suspect is not None else None
+    return error

@@ -207,7 +207,7 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
 
         Args:
             name: an event type, "prefix.*" (any depth), "*" (alias "event") for every server event, or a local event:
-                "open", "close", "callback_error".
+                "open", "close", "reconnecting", "reconnected", "callback_error".
             handler: may block, send, wait and close. Without it, `on` is a decorator.
             urgent: run on a second thread, not behind other callbacks.
 

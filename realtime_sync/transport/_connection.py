@@ -236,11 +236,11 @@ class Connection:
 
     @property
     def messages_written(self) -> int:
-        """How many messages, in the order of `offer`, the kernel has taken whole. Final once the connection is over.
+        """How many messages, in the order in which they were queued, the kernel may have taken whole.
 
-        A message that is not among them cannot have been seen by the peer. (A close frame counts too, the last of all.)
+        Final once the connection is over: a message that is not among them cannot have been seen by the peer.
         """
-        return self._writer.outbox.written
+        return self._writer.written() if self._servicer.gone else self._writer.outbox.written
 
     @property
     def bytes_sent(self) -> int:

@@ -6,6 +6,8 @@ import math
 import time
 from typing import final
 
+from realtime_sync.transport._waker import Waker
+
 __all__ = ["Deadline"]
 
 
@@ -13,11 +15,33 @@ __all__ = ["Deadline"]
 class Deadline:
     """A point in monotonic time; `seconds` None means never."""
 
-    __slots__ = ("at", "seconds")
+    __slots__ = ("at", "seconds", "waker")
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
         self.at = math.inf if seconds is None else time.monotonic() + seconds
+        self.waker: Waker | None = None
+        """Rung by `cancel`; whoever polls until the deadline polls it too."""
+
+    @classmethod
+    def cancellable(cls, seconds: float | None) -> Deadline:
+        """Make one that another thread may bring forward to now. Its owner calls `settle` in the end."""
+        deadline = cls(seconds)
+        deadline.waker = Waker()
+        return deadline
+
+    def cancel(self) -> None:
+        """Pass now. Any thread, signal handlers too; takes no lock."""
+        self.at = -math.inf
+        waker = self.waker
+        if waker is not None:
+            waker.wake()
+
+    def settle(self) -> None:
+        """Release what `cancel` needs: nobody waits any more. May be called again."""
+        waker, self.waker = self.waker, None
+        if waker is not None:
+            waker.close()
 
     def remaining(self) -> float | None:
         """Return the seconds left, 0 at the least, or None for no limit."""

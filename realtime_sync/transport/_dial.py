@@ -16,7 +16,7 @@ from typing import Any, final
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
-from realtime_sync.transport._poll import WRITE, Poller
+from realtime_sync.transport._poll import READ, WRITE, Poller
 from realtime_sync.transport._request import is_literal, is_loopback
 from realtime_sync.transport._waiting import Waiter
 
@@ -146,9 +146,12 @@ class _Race:
         poller = Poller()
         for fd in self._running:
             poller.watch(fd, WRITE)
+        waker = self._deadline.waker
+        if waker is not None:
+            poller.watch(waker.fd, READ)
         until = min(next_start, self._deadline.at) if self._waiting else self._deadline.at
         ready = poller.wait(None if until == math.inf else max(0.0, until - time.monotonic()))
-        for fd, _ in ready:
+        for fd in [fd for fd, _ in ready if fd in self._running]:
             code = self._running[fd].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if not code:
                 return self._running.pop(fd)

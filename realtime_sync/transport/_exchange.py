@@ -100,7 +100,7 @@ class Exchange:
         return self._hop.failed(f"{self._hop.name} closed the connection instead of answering {self._what}")
 
     def _wait(self, events: int, deadline: Deadline) -> None:
-        if not wait_for(self._stream.fd, events, deadline.remaining()):
+        if not wait_for(self._stream.fd, events, deadline):
             raise self._hop.timed_out(deadline, self._what)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import final
@@ -89,6 +90,23 @@ class Batch:
 
 
 @final
+class _Rest:
+    """The batch that was on its way when the connection ended, with the sizes of what was in it."""
+
+    __slots__ = ("_batch", "_controls", "_sizes")
+
+    def __init__(self, batch: Batch, controls: int, sizes: list[int]) -> None:
+        self._batch = batch
+        self._controls = controls
+        self._sizes = sizes
+
+    def whole(self) -> int:
+        """Count the messages whose last byte may be out."""
+        left = sum(self._batch.sent) + self._batch.doubtful - self._controls
+        return sum(end <= left for end in itertools.accumulate(self._sizes))
+
+
+@final
 class Outbox:
     """Outgoing frames in wire order.
 
@@ -107,13 +125,14 @@ class Outbox:
         "_batch",
         "_blocked",
         "_controls",
+        "_last",
         "_lock",
         "_marks",
         "_messages",
         "_sealed",
+        "_written",
         "accepted",
         "backlog",
-        "written",
     )
 
     def __init__(self, marks: tuple[int, int] | None) -> None:
@@ -124,12 +143,12 @@ class Outbox:
         self._batch: Batch | None = None
         self._blocked = False
         self._sealed = False
-        self.backlog = 0
-        """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
+        self._last: _Rest | None = None
+        self._written = 0
         self.accepted = 0
         """Messages that were queued: exact, also where an `offer` was interrupted."""
-        self.written = 0
-        """Messages (and a close frame) of which the kernel may have every byte."""
+        self.backlog = 0
+        """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
 
     def offer(self, frame: bytes | Unframed) -> bool:
         """Queue a message; False: too much waits, or a close frame was queued."""
@@ -181,25 +200,27 @@ class Outbox:
             self._messages.append(close_frame)
 
     def clear(self) -> None:
-        """Drop everything: nothing can be written any more."""
+        """Drop everything: nothing can be written any more. A write that is under way may yet tell how far it came."""
         with self._lock:
+            last = self._rest_locked(self._batch) if self._batch is not None else self._last
             self._sealed = True
-            self.written += self._whole_in_batch_locked()
             self._messages, self._controls, self._batch, self.backlog = [], [], None, 0
+            self._last = last
 
-    def _whole_in_batch_locked(self) -> int:
-        """Count the messages of the batch whose last byte may be out."""
-        batch = self._batch
-        if batch is None:
-            return 0
-        left = sum(batch.sent) + batch.doubtful - sum(map(len, self._controls[: batch.controls]))
-        whole = 0
-        for message in self._messages[: batch.messages]:
-            left -= len(message)
-            if left < 0:
-                break
-            whole += 1
-        return whole
+    def _rest_locked(self, batch: Batch) -> _Rest:
+        sizes = [len(message) for message in self._messages[: batch.messages]]
+        if self._sealed and len(sizes) == len(self._messages):
+            del sizes[-1:]  # The close frame.
+        return _Rest(batch, sum(map(len, self._controls[: batch.controls])), sizes)
+
+    @property
+    def written(self) -> int:
+        """How many of the messages, in their order, the kernel may have whole; a close frame is none of them.
+
+        Final after `clear`, once no write is under way. Until then it may grow.
+        """
+        last = self._last
+        return self._written + (0 if last is None else last.whole())
 
     def take(self, encode: Callable[[Unframed], bytes] | None = None) -> Batch | None:
         """Return what to write next; None: there is nothing.
@@ -246,7 +267,7 @@ class Outbox:
                 return False  # Cleared meanwhile.
             was_blocked = self._blocked
             self._batch = None
-            self.written += batch.messages
+            self._written += batch.messages - (self._sealed and batch.messages == len(self._messages))
             self.backlog -= size
             del self._controls[: batch.controls]
             del self._messages[: batch.messages]

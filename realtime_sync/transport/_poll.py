@@ -11,6 +11,8 @@ import select
 import time
 from typing import final
 
+from realtime_sync.transport._deadline import Deadline
+
 __all__ = ["BROKEN", "READ", "WRITE", "Poller", "wait_for"]
 
 READ = 1
@@ -74,8 +76,11 @@ class Poller:
         return list(ready.items())
 
 
-def wait_for(fd: int, events: int, timeout: float | None) -> bool:
-    """Wait until one descriptor is ready; return False when `timeout` seconds (None: no limit) went by."""
+def wait_for(fd: int, events: int, deadline: Deadline) -> bool:
+    """Wait until one descriptor is ready; return False when the deadline came first."""
     poller = Poller()
     poller.watch(fd, events)
-    return bool(poller.wait(timeout))
+    if deadline.waker is not None:
+        poller.watch(deadline.waker.fd, READ)
+    ready = poller.wait(deadline.remaining())
+    return any(found == fd for found, _ in ready)

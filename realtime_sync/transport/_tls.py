@@ -119,7 +119,7 @@ def wants_client_certificate(error: BaseException) -> bool:
 
 def _shake_hands(encrypted: ssl.SSLSocket | NestedTls, hop: Hop, deadline: Deadline) -> None:
     while (events := _go_on(encrypted, hop)) is not None:
-        if not wait_for(encrypted.fileno(), events, deadline.remaining()):
+        if not wait_for(encrypted.fileno(), events, deadline):
             raise hop.timed_out(deadline, "the TLS handshake")
 
 

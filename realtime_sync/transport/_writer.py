@@ -130,6 +130,11 @@ class Writer:
                 return None  # A fault of the codec, told as the cause of the end.
             raise
 
+    def written(self) -> int:
+        """Return how many messages may be out, after a write that is under way."""
+        with self._write_lock:
+            return self.outbox.written
+
     def fail(self, error: BaseException) -> None:
         """Give up writing for good; the servicing thread still reads what came, then ends the connection."""
         if self.broken is None:
@@ -162,10 +167,11 @@ class Writer:
             self._waiting.append(me)
             return self._wait_until(ready, deadline, patience, me)
         finally:
-            if me in self._waiting:  # Built-in operations, and no loop in the try: see Tenancy.
-                self._waiting.remove(me)
-            self._wake_first()
-            me.close()
+            try:
+                self._waiting.remove(me)  # A built-in, and no loop in the try: see Tenancy.
+            finally:
+                self._wake_first()
+                me.close()
 
     def _wait_until(self, ready: Callable[[], bool], deadline: Deadline, patience: float | None, me: Waker) -> bool:
         began = time.monotonic()

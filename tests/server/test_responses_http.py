@@ -1,14 +1,18 @@
 """The Responses API over plain HTTP: bodies, streams, stored responses, and what faults do to them."""
 
+import contextlib
+import http.client
 import json
+import socket
 import threading
 import time
 
 import pytest
 import requests
 
-from realtime_sync.server import Fault
-from tests.server.support import Gates, text_of
+from realtime_sync.server import Fault, Reply
+from realtime_sync.server._problem import Problem
+from tests.server.support import Gates, read_to_the_end, text_of
 
 KEYS = {"message", "type", "param", "code"}
 
@@ -176,6 +180,14 @@ def test_cancelling_in_the_background(serve):
     assert requests.delete(f"{url}/{created['id']}", timeout=10).json()["deleted"]
 
 
+def test_cancelling_before_anything_was_said(serve):
+    """A response can be cancelled while its responder still thinks."""
+    server = serve(responder=lambda _: Reply(text="late", delay=60), time_scale=1)
+    url = f"{server.base_url}/responses/{post(server, input='one', background=True).json()['id']}"
+    cancelled = requests.post(url + "/cancel", timeout=10).json()
+    assert (cancelled["status"], cancelled["output"]) == ("cancelled", [])
+
+
 def test_only_background_responses_are_cancelled(serve):
     """A response that ran for its client cannot be cancelled or streamed again."""
     server = serve()
@@ -201,9 +213,9 @@ def test_a_client_that_goes_away(serve):
 
 
 def test_closing_the_server_ends_what_runs(serve):
-    """A create that waits for its response ends with the server."""
-    gates = Gates()
-    server = serve(responder=gates)
+    """A create that waits for its response ends with the server, and a server that closes begins none."""
+    asked = threading.Event()
+    server = serve(responder=lambda _: asked.set() or Reply(text="late", delay=60), time_scale=1)
     outcome = []
 
     def client():
@@ -214,12 +226,58 @@ def test_closing_the_server_ends_what_runs(serve):
 
     thread = threading.Thread(target=client)
     thread.start()
-    server.wait_received("POST /v1/responses")
-    gates.open("one")
+    assert asked.wait(10)
     server.close()
     thread.join(10)
-    assert not thread.is_alive()
-    assert outcome
+    # The connection may be shut down before the answer is out.
+    assert outcome[0] == 503 or isinstance(outcome[0], requests.RequestException)
+    with pytest.raises(Problem, match="shutting down"):
+        server._desk.create({"model": "m"})
+
+
+def test_a_responder_that_outlives_its_server(serve, caplog, monkeypatch):
+    """A responder that blocks does not keep the server from closing: it is left behind, and that is said."""
+    monkeypatch.setattr("realtime_sync.server.responses._runs._JOIN_SECONDS", 0.02)
+    gates = Gates(lambda _: (None,))
+    server = serve(responder=gates)
+    post(server, input="one", background=True)
+    server.close()
+    assert "still running" in caplog.text
+    gates.open("one")
+
+
+def test_a_create_without_a_responder(serve):
+    """What needs no responder is over at once, in the background too."""
+    server = serve()
+    items = [{"role": "user", "content": "x"}, {"type": "compaction_trigger"}]
+    created = post(server, input=items, background=True).json()
+    assert (created["status"], [item["type"] for item in created["output"]]) == ("completed", ["compaction"])
+    refused = post(server, input="x", background=True, store=False)
+    assert refused.json()["error"]["param"] == "background"
+
+
+def test_what_is_kept_is_bounded(serve, monkeypatch):
+    """The oldest stored responses, background events and client secrets go when there are too many."""
+    monkeypatch.setattr("realtime_sync.server.responses._store._MAX_RECORDS", 2)
+    monkeypatch.setattr("realtime_sync.server.responses._runs._MAX_KEPT", 1)
+    monkeypatch.setattr("realtime_sync.server._secrets._MAX_SECRETS", 1)
+    server = serve(api_key="right")
+    key = {"Authorization": "Bearer right"}
+    body = {"model": "m", "input": "hi", "background": True}
+    url = f"{server.base_url}/responses"
+    ids = []
+    for _ in range(3):
+        ids.append(requests.post(url, json=body, headers=key, timeout=10).json()["id"])
+        requests.get(f"{url}/{ids[-1]}?stream=true", headers=key, timeout=10)
+    found = [requests.get(f"{url}/{each}", headers=key, timeout=10).status_code for each in ids]
+    assert found == [404, 200, 200]
+    streams = [requests.get(f"{url}/{each}?stream=true", headers=key, timeout=10).status_code for each in ids]
+    assert streams == [404, 400, 200]
+    secrets = [
+        requests.post(server.base_url + "/realtime/client_secrets", headers=key, timeout=10).json()["value"]
+        for _ in range(2)
+    ]
+    assert [post_status(server, {"Authorization": f"Bearer {each}"}) for each in secrets] == [401, 200]
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b"\xff", b'{"a": NaN}', b"[" * 2000])
@@ -244,9 +302,10 @@ def test_keys_are_wanted(serve):
         (400, "rejected_by_fault"),
     ],
 )
-def test_rejections(serve, status, code):
+@pytest.mark.parametrize("at", ["response.create", "sent"])
+def test_rejections(serve, at, status, code):
     """A fault rejects one request with any status and a time to come back; the next one works."""
-    server = serve(faults=Fault(at="response.create", do="reject", status=status, seconds=1.5, reason="slow down"))
+    server = serve(faults=Fault(at=at, do="reject", status=status, seconds=1.5, reason="slow down"))
     answer = post(server, input="hi")
     assert (answer.status_code, answer.headers["Retry-After"]) == (status, "1.5")
     assert (answer.json()["error"]["code"], answer.json()["error"]["message"]) == (code, "slow down")
@@ -375,3 +434,37 @@ def post_status(server, headers):
     """Return the status of a create with these headers."""
     body = {"model": "m", "input": "hi"}
     return requests.post(server.base_url + "/responses", json=body, headers=headers, timeout=10).status_code
+
+
+def test_connections_are_kept(serve):
+    """One connection serves many requests, streams and errors among them, until the client or the server ends it."""
+    server = serve()
+    with contextlib.closing(http.client.HTTPConnection(server.host, server.port, timeout=10)) as client:
+        client.connect()
+        sock = client.sock
+        for body, status in (({"stream": True}, 200), ({}, 200), ({"top_p": 5}, 400), ({}, 200)):
+            client.request("POST", "/v1/responses", json.dumps({"model": "m", "input": "hi", **body}))
+            answer = client.getresponse()
+            assert (answer.status, client.sock is sock) == (status, True)
+            assert answer.read()
+        client.request("GET", "/v1/responses/none", headers={"Connection": "close"})
+        assert client.getresponse().read()
+        assert client.sock is None
+
+
+def test_the_end_of_a_body_that_old_clients_read(serve):
+    """For HTTP/1.0 a stream is not cut into chunks, and ends with the connection."""
+    body = b'{"model": "m", "input": "hi", "stream": true}'
+    server = serve()
+    with socket.create_connection((server.host, server.port), timeout=10) as sock:
+        sock.sendall(b"POST /v1/responses HTTP/1.0\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        head, _, answer = read_to_the_end(sock).partition(b"\r\n\r\n")
+    assert b"chunked" not in head
+    assert events_of(answer)[-1]["type"] == "response.completed"
+
+
+def test_a_body_in_chunks(serve):
+    """A request may send its body in chunks."""
+    body = iter([b'{"model": "m", ', b'"input": "say hi"}'])
+    answer = requests.post(serve().base_url + "/responses", data=body, timeout=10)
+    assert text_of(answer.json()) == "hi"

@@ -206,3 +206,27 @@ def test_a_busy_connection_finishes_what_runs_after_its_time():
         code = "websocket_connection_limit_reached"
         assert errors == [(code, None), (code, "a"), (code, None)]
         assert direct.closed_with[0] == 1001
+
+
+def test_only_the_newest_responses_are_known(monkeypatch):
+    """A connection forgets where its oldest responses ran."""
+    monkeypatch.setattr("realtime_sync.server.responses._lanes.MAX_KNOWN", 1)
+    with DirectResponses() as direct:
+        ended = []
+        for _ in range(2):
+            direct.create("one")
+            ended.append(direct.until("response.completed")[-1]["response"]["id"])
+        for response_id in ended:
+            direct.send({"type": "response.steer", "previous_response_id": response_id, "input": "x"})
+        assert [event["error"]["code"] for event in direct.sent] == ["response_not_found", "response_already_completed"]
+
+
+def test_a_responder_that_outlives_its_connection(caplog, monkeypatch):
+    """A responder that blocks does not keep a connection from ending: it is left behind, and that is said."""
+    monkeypatch.setattr("realtime_sync.server.responses._connection._JOIN_SECONDS", 0.02)
+    gates = Gates()
+    with DirectResponses(responder=gates) as direct:
+        direct.create("one")
+        direct.until("response.output_text.delta")
+    assert "still running" in caplog.text
+    gates.open("one")

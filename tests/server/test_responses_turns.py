@@ -161,6 +161,37 @@ def test_a_custom_tool(peer):
     assert text_of(told) == "run_sql answered: none"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "given", "status"),
+    [({"rows": 1}, '{"rows": 1}', "completed"), ({"input": "x" * 400}, '{"input": "', "incomplete")],
+)
+def test_a_custom_tool_with_other_arguments(serve, responses, arguments, given, status):
+    """Arguments that have no input are the input, as they are; so are those that were cut."""
+    peer = responses(serve(responder=lambda _: Reply(function_call=("run", arguments))))
+    (call,) = peer.answer("hi", tools=[{"type": "custom", "name": "run"}], max_output_tokens=16)["output"]
+    assert (call["type"], call["status"]) == ("custom_tool_call", status)
+    assert call["input"].startswith(given)
+
+
+def test_outputs_in_parts(peer):
+    """A tool's output may be a list of parts: its texts are told, its images are counted."""
+    calling = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
+    parts = [
+        {"type": "input_text", "text": "sunny"},
+        {"type": "input_image", "image_url": "data:", "detail": "low"},
+    ]
+    response = peer.answer([calling, {"type": "function_call_output", "call_id": "c", "output": parts}])
+    assert text_of(response) == "look answered: sunny"
+    assert 85 < response["usage"]["input_tokens"] < 95
+
+
+def test_reasoning_counts(peer):
+    """A limit on tokens counts what was reasoned too."""
+    asked = {"reasoning": {"effort": "low", "summary": "auto"}, "max_output_tokens": 16}
+    response = peer.answer("count to 1000", **asked)
+    assert (response["status"], response["usage"]["output_tokens"]) == ("incomplete", 16)
+
+
 @pytest.mark.parametrize("kind", ["function_call_output", "custom_tool_call_output"])
 def test_an_output_without_its_call(peer, kind):
     """An output that answers nothing is refused."""
@@ -277,7 +308,7 @@ def test_a_compaction_trigger(peer):
     assert refused["error"]["param"] == "input"
 
 
-@pytest.mark.parametrize("content", ["", "abc", "AAAA", base64.b64encode(b"{}").decode(), "eJyLrgUAAXUA+Q=="])
+@pytest.mark.parametrize("content", ["", "abc", "AAAA", base64.b64encode(b"{}").decode(), "eJyrrgUAAXUA+Q=="])
 def test_a_compaction_item_of_somebody_else(peer, content):
     """Encrypted content that this server did not make is refused."""
     refused = peer.refusal([{"type": "compaction", "encrypted_content": content}])
@@ -300,6 +331,7 @@ def test_a_compaction_item_of_somebody_else(peer, content):
         ({"tool_choice": {"type": "function", "name": "x"}}, "tool_choice"),
         ({"metadata": {"k": 1}}, "metadata.k"),
         ({"background": True}, "background"),
+        ({"reasoning": {"effort": "enormous"}}, "reasoning.effort"),
         ({"stream": False}, "stream"),
         ({"conversation": "c"}, "conversation"),
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
@@ -401,6 +433,38 @@ def fits(schema, value):
         ),
     }
     return kinds.get(schema.get("type"), lambda: True)()
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"required": ["a"]}, 'here: {"a": 1}', {"a": 1}),
+        ({"type": "string"}, "{no json}", "{no json}"),
+        (True, "anything", "anything"),
+        ({"type": "number", "exclusiveMinimum": 5, "exclusiveMaximum": 9}, "1", 6.0),
+        ({"type": "integer", "maximum": 3, "multipleOf": 2}, "9", 2),
+        ({"type": "string", "minLength": 4}, "a", "a..."),
+        ({"$ref": "#/$defs/none"}, "a", "a"),
+        ({"$ref": "#"}, "a", None),
+        ({"type": ["null", "string"]}, "a", None),
+    ],
+)
+def test_values_that_fit(schema, text, value):
+    """Keywords and references are followed, as far as they lead; JSON in the text is taken if it has what is required."""
+    assert fitting(schema, text) == value
+
+
+def test_a_schema_without_an_end():
+    """A schema that can only be filled without end is filled to some depth, along its null where it has one."""
+    node = {
+        "type": "object",
+        "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+        "required": ["next"],
+    }
+    value, depth = fitting(node, "a"), 0
+    while value is not None:
+        value, depth = value["next"], depth + 1
+    assert 3 < depth < 20
 
 
 @given(SCHEMAS, st.text(max_size=8))

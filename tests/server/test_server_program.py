@@ -35,6 +35,7 @@ def test_it_prints_its_url_and_stops_on_a_signal(number):
     with run(PROGRAM.format("port=0")) as process:
         line = process.stdout.readline()
         assert "voice" in process.stdout.readline()
+        assert "lanes" in process.stdout.readline()
         url = re.search(r"http://127\.0\.0\.1:\d+/v1", line)[0]
         with connect(url.replace("http", "ws") + "/realtime?model=m") as ws:
             assert Peer(ws).next()["type"] == "session.created"

@@ -6,9 +6,14 @@ import json
 import queue
 import socket
 import threading
+from collections import deque
+from typing import TYPE_CHECKING
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
+
+if TYPE_CHECKING:
+    from websockets.http11 import Request, Response
 
 SESSION = {"type": "realtime", "object": "realtime.session", "id": "sess_1", "output_modalities": ["text"]}
 
@@ -116,21 +121,50 @@ class Peer:
 
 
 class ScriptedServer:
-    """Accepts connections and hands them to the test as `Peer` objects."""
+    """Accepts connections and hands them to the test as `Peer` objects.
 
-    def __init__(self) -> None:
+    While `gate` is clear, an upgrade request gets no answer. `refusals` are (status, headers) for the next ones;
+    `requests` are all there were.
+    """
+
+    def __init__(self, **tls) -> None:
+        self._closed = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self.refusals: deque[tuple[int, dict[str, str]]] = deque()
+        self.requests: list[Request] = []
         self._accepted: queue.Queue[Peer] = queue.Queue()
         self._peers: list[Peer] = []
         self._server = serve(
-            self._handle, "127.0.0.1", 0, compression=None, ping_interval=None, max_size=None, close_timeout=2
+            self._handle,
+            "127.0.0.1",
+            0,
+            process_request=self._admit,
+            compression=None,
+            ping_interval=None,
+            max_size=None,
+            close_timeout=2,
+            **tls,
         )
         self._thread = threading.Thread(target=self._server.serve_forever, name="scripted-server")
         self._thread.start()
         self.base_url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}/v1"
 
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.requests.append(request)
+        self.gate.wait()
+        if not self.refusals:
+            return None
+        status, headers = self.refusals.popleft()
+        response = connection.respond(status, "no")
+        response.headers.update(headers)
+        return response
+
     def _handle(self, connection: ServerConnection) -> None:
         peer = Peer(connection)
         self._peers.append(peer)
+        if self._closed:  # `close` has looked at the list already, or is about to.
+            peer.done.set()
         self._accepted.put(peer)
         peer.done.wait()
 
@@ -140,6 +174,8 @@ class ScriptedServer:
 
     def close(self) -> None:
         """End everything."""
+        self._closed = True
+        self.gate.set()
         for peer in self._peers:
             peer.done.set()
             try:

@@ -121,7 +121,7 @@ def test_a_server_that_is_gone_before_the_handshake(tls):
         accepted, _ = server.accept()
     accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     accepted.close()
-    assert wait_for(client.fileno(), READ, 5)
+    assert wait_for(client.fileno(), READ, Deadline(5))
     with pytest.raises(ConnectError, match=r"hung up|not connected") as caught:
         start_tls(client, tls.client_context, Hop("localhost", 1), Deadline(5))
     client.close()

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from realtime_sync.server._backend import Backend, new_id
-from realtime_sync.server._incoming import parsed
+from realtime_sync.server._incoming import check_depth, parsed
 from realtime_sync.server._problem import invalid
 from realtime_sync.server._shape import integer, mapping, one_of, record
 from realtime_sync.server.realtime._settings import default_session, update
@@ -31,7 +31,9 @@ _body = record(
 def create_client_secret(backend: Backend) -> Response:
     """Answer the current request with a new secret, or raise the `Problem` with it."""
     text = request.get_data().decode(errors="replace") or "{}"
-    body: dict[str, Any] = _body(parsed(text, backend.journal, _HTTP, f"POST {request.path}"), "")
+    given = parsed(text, backend.journal, _HTTP, f"POST {request.path}")
+    check_depth(given)
+    body: dict[str, Any] = _body(given, "")
     wanted = body["session"]
     if wanted.get("type") != "realtime":
         msg = "This local server makes conversation sessions only: the type is 'realtime'."

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from realtime_sync.server._backend import Backend, new_id
 from realtime_sync.server._channel import Channel
-from realtime_sync.server._incoming import parsed
+from realtime_sync.server._incoming import check_depth, parsed
 from realtime_sync.server._journal import Handshake
 from realtime_sync.server._problem import Problem, invalid
 from realtime_sync.server.realtime._client_events import checked_event, usable_event_id
@@ -129,6 +129,7 @@ class RealtimeSession:
         self._state.emit(event)
 
     def _handle(self, event: dict[str, Any]) -> None:
+        check_depth(event)
         event = checked_event(event)
         fault = self._state.backend.faults.take("received", event["type"])
         if fault is not None and fault.do == "reject":

@@ -13,7 +13,7 @@ from attrs import define, field
 from realtime_sync.server._backend import Backend
 from realtime_sync.server._channel import Channel
 from realtime_sync.server._generation import Generation
-from realtime_sync.server._incoming import parsed
+from realtime_sync.server._incoming import check_depth, parsed
 from realtime_sync.server._journal import Handshake
 from realtime_sync.server._pieces import EndPiece, Piece
 from realtime_sync.server._problem import Problem, invalid, missing
@@ -135,6 +135,7 @@ class ResponsesConnection:
         self._channel.send(json.dumps(event, ensure_ascii=False, separators=(",", ":")), fault)
 
     def _handle(self, event: dict[str, Any]) -> None:
+        check_depth(event)
         kinds = [kind for kind in self._handlers if self._multi_agent or kind != "response.inject"]
         if "type" not in event:
             raise missing("type")
@@ -236,10 +237,10 @@ class ResponsesConnection:
         try:
             answer.begin()
         except Problem as problem:
-            self._abort(lane, problem)
+            self._abort(lane, run, problem)
             return
         if answer.status != "in_progress":
-            self._ended(lane)
+            self._ended(lane, run)
         else:
             self._ask(lane, run)
 
@@ -275,18 +276,15 @@ class ResponsesConnection:
             elif not answer.take(piece):
                 return
         except Problem as problem:
-            self._abort(lane, problem)
+            self._abort(lane, run, problem)
         else:
-            self._ended(lane)
+            self._ended(lane, run)
 
-    def _abort(self, lane: Lane, problem: Problem) -> None:
+    def _abort(self, lane: Lane, run: Run, problem: Problem) -> None:
         """End the lane's response by an error event."""
-        run = lane.run
-        if run is None:
-            return
         run.answer.status = "failed"
         self._emit(error_event(problem), lane)
-        self._ended(lane)
+        self._ended(lane, run)
 
     def _retire(self, run: Run) -> None:
         self._retired = [each for each in self._retired if not each.join(0)]
@@ -294,11 +292,8 @@ class ResponsesConnection:
             run.worker.cancel()
             self._retired.append(run.worker)
 
-    def _ended(self, lane: Lane) -> None:
+    def _ended(self, lane: Lane, run: Run) -> None:
         """Remember the lane's response, which has ended, and go on with the next one."""
-        run = lane.run
-        if run is None:
-            return
         self._retire(run)
         record = run.answer.record
         lane.run = None
@@ -310,14 +305,9 @@ class ResponsesConnection:
             lane.latest = run.displaced
         successor = self._steering.successor(lane, run)
         if successor is not None:
-            try:
-                plan = planned(successor[0], self._previous(lane), self._store.item, successor[1])
-            except Problem:
-                self._steering.give_back(lane, "successor_creation_failed")
-            else:
-                self._begin(lane, plan)
-                return
-        self._go_on()
+            self._begin(lane, planned(successor[0], self._previous(lane), self._store.item, successor[1]))
+        else:
+            self._go_on()
 
 
 def _too_old() -> Problem:

@@ -10,7 +10,7 @@ from attrs import frozen
 from flask import Blueprint, Response, request
 
 from realtime_sync.server._backend import new_id
-from realtime_sync.server._incoming import parsed
+from realtime_sync.server._incoming import check_depth, parsed
 from realtime_sync.server._problem import Problem, invalid
 from realtime_sync.server.responses._compaction import compacted_window
 from realtime_sync.server.responses._problems import rejected
@@ -136,7 +136,9 @@ def _unhandled(do: str) -> Response:
 
 def _body(desk: Desk) -> dict[str, Any]:
     data = request.get_data().decode(errors="replace")
-    return parsed(data, desk.backend.journal, _HTTP, f"{request.method} {request.path}")
+    body = parsed(data, desk.backend.journal, _HTTP, f"{request.method} {request.path}")
+    check_depth(body)
+    return body
 
 
 def _integer(name: str, default: int) -> int:

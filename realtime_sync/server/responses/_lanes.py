@@ -18,6 +18,8 @@ __all__ = ["Create", "Lane", "Lanes", "Run", "Steer"]
 
 MAX_RUNNING = 16
 """Responses that run at once on one connection."""
+MAX_KNOWN = 1024
+"""Responses of a connection that can be told from unknown ones."""
 MAX_NAMES = 32
 """Named lanes that a connection may have; the default lane does not count."""
 
@@ -127,7 +129,7 @@ class Lanes:
     def began(self, lane: Lane, response_id: str) -> None:
         """Remember where a response runs."""
         self._known[response_id] = lane
-        if len(self._known) > 1024:  # noqa: PLR2004
+        if len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
     def where(self, response_id: str) -> Lane | None:

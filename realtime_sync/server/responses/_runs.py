@@ -64,7 +64,7 @@ class HttpRun:
             if run._answer.status != "in_progress":
                 run._end_locked()
                 return run
-        worker = run._worker = generation(plan, backend, run._take, run.id[-6:])
+        worker = run._worker = generation(plan, backend, lambda piece: run._take(worker, piece), run.id[-6:])
         worker.start()
         return run
 
@@ -117,10 +117,9 @@ class HttpRun:
         """Wait for the worker to end; true when it has."""
         return self._worker is None or self._worker.join(timeout)
 
-    def _take(self, piece: Piece) -> None:
+    def _take(self, worker: Generation, piece: Piece) -> None:
         """Take a piece, on the worker's thread."""
-        if self._worker is not None:
-            self._worker.taken()
+        worker.taken()
         with self._changed:
             if not self._over and self._answer.take(piece):
                 self._end_locked()
