@@ -5,6 +5,8 @@ A turn of ours is sent as an item and a `response.create` that carries a token i
 that echoes no metadata is matched by order. Until then, what can be nobody else's belongs to the turn: events
 about our item, errors that name our events. The response that voice detection starts belongs to the turn that is
 speaking (see `_input_book`).
+
+The module is long because all of it reads and changes the same few maps; what has maps of its own is elsewhere.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._spoken import SpokenAudio
 from realtime_sync.realtime._state import AUDIO_DELTA, REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, DROP, Deadline, EventQueue
-from realtime_sync.tools import Toolbox
+from realtime_sync.tools import Batch, Toolbox
 from realtime_sync.types import UnknownEvent
 
 __all__ = ["TurnBook"]
@@ -264,7 +266,6 @@ class TurnBook:
         turn.heard = True
         turn.unanswered_speech = turn.in_speech  # What began since the commit is not answered by this.
         self.input.answered_locked(turn)
-        self.calls.begun(turn)
         self._route(response_id, turn)
         if turn.abandoned or turn.cancel_asked:
             self._submit({"type": "response.cancel", "response_id": response_id})
@@ -330,8 +331,9 @@ class TurnBook:
         """Note that a response of a turn has ended: that may not be the end of the turn."""
         turn.queue.put_locked((0, event, 0))
         answers = self.calls.due(turn, event, interrupted=interrupted)
-        if turn.answering:  # The calls of this response, or those of one before.
+        if answers:
             self.slot.release_locked(turn)  # Never held while user code runs.
+        # Calls of an earlier response may be being answered too, while the user speaks on.
         if turn.unfinished() if turn.answering else turn.goes_on():
             turn.phase, turn.response_id = Phase.SPEAKING, None
         elif turn.answering:
@@ -428,14 +430,14 @@ class TurnBook:
             self._submit({"type": "response.cancel", "response_id": turn.response_id})
         turn.cancel_asked = turn.phase is not Phase.OVER
         answering = turn.answering
-        self.answered(turn)
-        if answering and turn.input_sent and turn.is_answered():
+        self.calls.drop(turn)
+        if turn.phase is Phase.ANSWERING or (answering and turn.input_sent and turn.is_answered()):
             self.complete(turn)  # Its consumer only waits for the tools.
 
-    def answered(self, turn: TurnState) -> None:
-        """Note that nothing more is made of a turn's calls: it is over, unless its speech goes on."""
-        self.calls.drop(turn)
-        if turn.phase is Phase.ANSWERING:
+    def answered(self, turn: TurnState, batch: Batch) -> None:
+        """Note that the outputs of a batch are sent. If no response goes on after them, the turn is over."""
+        self.calls.settled(turn, batch)
+        if turn.phase is Phase.ANSWERING and not turn.answering:
             self.complete(turn)
 
     def abandon(self, turn: TurnState) -> None:

@@ -45,7 +45,7 @@ class CallBook:
 
     _tools: Toolbox
     answering: set[TurnState] = field(init=False, factory=set)
-    """The turns whose calls are being answered, up to the response that goes on."""
+    """The turns whose calls are being answered, until the outputs are sent."""
 
     @property
     def has_tools(self) -> bool:
@@ -82,8 +82,10 @@ class CallBook:
         self.answering.add(turn)
         return True
 
-    def begun(self, turn: TurnState) -> None:
-        """Note that the response has begun that goes on after a turn's calls, or another one."""
+    def settled(self, turn: TurnState, batch: Batch) -> None:
+        """Note that the outputs of a batch are sent, with what follows them."""
+        if batch in turn.batches:
+            turn.batches.remove(batch)
         turn.answering = bool(turn.batches or turn.due)
         if not turn.answering:
             self.answering.discard(turn)

@@ -301,9 +301,6 @@ class TurnSender:
         if goes_on:
             self._create = continued(self._create, called, items)
             self._send_create()
-        else:
-            with self._core.lock:
-                book.answered(state)
         return True
 
     def _send_create(self) -> None:

@@ -76,7 +76,7 @@ class TurnState:
     batches: list[Batch] = field(factory=list)
     """The tools that run for it."""
     answering: bool = False
-    """Its calls are being answered, or the response that goes on has not begun."""
+    """Its tools run, or their outputs are not all sent."""
     answered_rounds: int = 0
     # of a turn that is spoken
     detected: bool = False

@@ -48,7 +48,7 @@ class ToolLoop:
             due: CallsDue | None = state.due.pop(response_id_of(event) or "", None)
             if due is not None:
                 self._begin(due, builder)
-            elif state.answered_rounds >= self._api.tools.max_rounds and not state.abandoned:
+            elif state.answered_rounds and state.answered_rounds >= self._api.tools.max_rounds:
                 self._warn_at_limit(builder)
 
     def _begin(self, due: CallsDue, builder: TurnBuilder) -> None:
@@ -74,13 +74,14 @@ class ToolLoop:
         Raises:
             OutOfTime: the conversation did not become free in time.
         """
+        state, goes_on = self._state, not done.due.others
         with self._core.lock:
-            if done.batch not in self._state.batches:
+            if done.batch not in state.batches:
                 return  # Cancelled meanwhile.
-            self._state.batches.remove(done.batch)
-        goes_on = not done.due.others
         if self._sender.answer(done.batch.outputs, builder.output(), goes_on=goes_on):
             builder.answered(call.call_id for call in done.due.calls)
+        with self._core.lock:
+            self._api.book.answered(state, done.batch)
         self.pending = self.pending and goes_on
 
     def wait_until(self, deadline: Deadline) -> Deadline:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 
 from attrs import define, field
 
@@ -32,7 +31,7 @@ class UnaskedCalls:
 
     _core: Core
     _api: RealtimeApi
-    _waiting: deque[TurnState] = field(init=False, factory=deque)
+    _waiting: list[TurnState] = field(init=False, factory=list)
     _threads: int = field(init=False, default=0)
 
     def begin_locked(self, state: TurnState) -> None:
@@ -57,7 +56,7 @@ class UnaskedCalls:
                 if not self._waiting:
                     self._threads -= 1
                     return
-                state = self._waiting.popleft()
+                state = self._waiting.pop(0)
             self._answer(state)
 
     def _answer(self, state: TurnState) -> None:

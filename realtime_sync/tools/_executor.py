@@ -188,7 +188,7 @@ class Executor:
         if not started:
             self._fail_the_hopeless()
 
-    def _start_worker(self) -> None:
+    def _start_worker(self) -> None:  # pragma: no cover  (coverage does not see bare threads)
         """Start a worker, from a bare thread that nothing interrupts and nobody sees."""
         try:
             threading.Thread(target=self._work, name=thread_name(), daemon=True).start()

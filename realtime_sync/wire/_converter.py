@@ -16,7 +16,9 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from attrs import define, evolve, field
 from cattrs import (
+    AttributeValidationNote,
     BaseValidationError,
+    ClassValidationError,
     Converter,
     ForbiddenExtraKeysError,
     IterableValidationError,
@@ -272,8 +274,7 @@ def _describe(error: BaseException, kind: Any) -> str:
 
 def _hook_for_users_class(cls: Any) -> _Hook:
     """Structure a class strictly. For what may be left out, and may not be null, null is as good as nothing."""
-    generate: Any = (gen.typeddicts if is_typed_dict(cls) else gen).make_dict_structure_fn
-    make: _Hook = generate(cls, _users)
+    make = _hook_for_typed_dict(cls) if is_typed_dict(cls) else gen.make_dict_structure_fn(cls, _users)
     not_null = {each.name for each in class_fields(cls) if not (each.required or accepts_none(each.annotation))}
 
     def structure(value: Any, _: Any = None) -> Any:
@@ -281,6 +282,29 @@ def _hook_for_users_class(cls: Any) -> _Hook:
             raise Misfit("an object", value)
         kept = {name: each for name, each in value.items() if each is not None or name not in not_null}
         return make(kept, cls)
+
+    return structure
+
+
+def _hook_for_typed_dict(cls: Any) -> _Hook:
+    """Structure a TypedDict; what it lacks is found here, because cattrs does not see it under Python 3.10."""
+    make = gen.typeddicts.make_dict_structure_fn(cls, _users)
+    required = [each for each in class_fields(cls) if each.required]
+
+    def structure(value: dict[str, Any], _: Any = None) -> Any:
+        errors: list[Exception] = []
+        for each in required:
+            if each.name not in value:
+                lacks = KeyError(each.name)
+                lacks.__notes__ = [AttributeValidationNote("", each.name, each.annotation)]
+                errors.append(lacks)
+        try:
+            made = make(value, cls)
+        except ClassValidationError as error:
+            errors += [each for each in error.exceptions if not isinstance(each, KeyError)]
+        if errors:
+            raise ClassValidationError("", errors, cls)
+        return made
 
     return structure
 

@@ -452,6 +452,25 @@ def test_interrupt_drops_what_tools_make(opened, work):
     assert asked.result().text == "ok"
 
 
+def test_interrupt_just_as_tools_begin(opened, work, monkeypatch):
+    """Between their start and its being noted: they are cancelled all the same."""
+    rt, peer = opened()
+    start = rt._api.tools.start
+
+    def start_and_interrupt(*arguments, **options):
+        batch = start(*arguments, **options)
+        rt.interrupt()
+        return batch
+
+    monkeypatch.setattr(
+        type(rt._api.tools), "start", lambda _, *arguments, **options: start_and_interrupt(*arguments, **options)
+    )
+    asked, _ = ask(rt, peer, call_item("wait", 1, n=1))
+    assert [each.call_id for each in asked.result().function_calls] == ["call_1"]
+    wait_until(lambda: not rt._api.tools.executor._queue)
+    assert all(context.cancelled for context in work.contexts)
+
+
 def test_interrupt_while_the_rest_waits_for_the_conversation(opened, work):
     """Between the tools and the create: neither outputs nor create go out, and the conversation is free."""
     rt, peer = opened()

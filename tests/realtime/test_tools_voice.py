@@ -180,3 +180,33 @@ def test_interrupting_a_spoken_turn_whose_tools_run(talk, work):
     assert [each.call_id for each in asked.result().function_calls] == ["call_1"]
     work.gate.set()
     voice.assert_idle(rt)
+
+
+def test_an_answer_to_speech_ends_while_the_outputs_wait(talk, work):
+    """What a tool made is sent after the response that speech began meanwhile, though that might have been the last one."""
+    rt, peer = talk()
+    microphone = voice.Microphone()
+    stream = run_in_thread(rt.stream, audio=iter(microphone)).result()
+    turning = run_in_thread(stream.turn)
+    microphone.give(voice.SPEECH)
+    voice.hear(peer, len(voice.SPEECH))
+    voice.start_speech(peer)
+    voice.end_speech(peer)
+    calls(peer, None, call_item("wait", 1, n=7))
+    keep_talking(microphone, lambda: work.inside.acquire(blocking=False))
+    microphone.give(None)
+    voice.start_speech(peer, "said_2")
+    voice.end_speech(peer, "said_2")
+    voice.begin(peer, "resp_2")
+    [state] = rt._api.book.calls.answering
+    wait_until(lambda: state.response_id == "resp_2" and state.input_sent)
+    work.gate.set()
+    wait_until(lambda: rt._api.book.slot._claimants)
+    voice.say(peer, b"", "to the second", "resp_2")
+    voice.finish(peer, "resp_2")
+    _, event = voice.listen(peer, "conversation.item.create")
+    assert event["item"]["output"] == "7"
+    voice.speak(peer, b"", " and the first", "resp_3", voice.metadata_of(peer.receive("response.create")))
+    turn = turning.result()
+    assert (turn.text, turn.function_calls) == ("to the second and the first", ())
+    voice.assert_idle(rt)

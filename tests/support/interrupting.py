@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-__all__ = ["Interrupted", "interrupted_everywhere"]
+__all__ = ["Interrupted", "interrupted_at", "interrupted_everywhere"]
 
 
 class Interrupted(BaseException):
@@ -24,17 +24,17 @@ def interrupted_everywhere(call: Callable[[], object], *expected: type[Exception
     interrupted = True
     while interrupted:
         point += 1
-        interrupted = _interrupted_at(point, call, expected)
+        interrupted = interrupted_at(point, call, expected)
         yield point
 
 
-def _interrupted_at(point: int, call: Callable[[], object], expected: tuple[type[Exception], ...]) -> bool:
+def interrupted_at(point: int, call: Callable[[], object], expected: tuple[type[Exception], ...]) -> bool:
     """Interrupt `call` at a point; return whether it got that far."""
     passed = 0
 
     def profile(frame: FrameType, event: str, _: object) -> None:
         nonlocal passed
-        if event in ("call", "c_return") and frame.f_code is not _interrupted_at.__code__ and not _is_spared(frame):
+        if event in ("call", "c_return") and frame.f_code is not interrupted_at.__code__ and not _is_spared(frame):
             passed += 1
             if passed == point:
                 sys.setprofile(None)

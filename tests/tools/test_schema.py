@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NewType, Optional, Union
 
 import attrs
 import pytest
+import typing_extensions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -309,3 +310,16 @@ def test_values_come_back(data):
     assert to_plain(made) == to_plain(value)
     # In a union of an enum with text, say, two values look the same.
     assert made == value or "Union" in str(annotation) or "Optional" in str(annotation)
+
+
+def test_names_for_types_and_qualifiers():
+    """A type alias, and what typing says of a TypedDict's fields, are looked through."""
+    alias = typing_extensions.TypeAliasType("alias", list[int])
+    assert schema_of(alias, "x") == {"type": "array", "items": {"type": "integer"}}
+    assert value_maker(alias)([1]) == [1]
+    made = typing_extensions.TypedDict(
+        "made", {"a": typing_extensions.Required[int], "b": typing_extensions.NotRequired[str | None]}
+    )
+    assert schema_of(made, "x")["required"] == ["a"]
+    assert value_maker(made)({"a": 1}) == {"a": 1}
+    assert value_maker(made)({"a": 1, "b": None}) == {"a": 1, "b": None}

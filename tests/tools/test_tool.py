@@ -8,7 +8,9 @@ import json
 import logging
 from typing import Annotated, Any, Literal
 
+import attrs
 import pytest
+import typing_extensions
 
 import realtime_sync
 from realtime_sync import ToolContext, ToolError, tool
@@ -146,6 +148,29 @@ def unknown(a: Nowhere): ...  # noqa: F821  (that is the point)
 async def coroutine(): ...
 
 
+Endless = typing_extensions.TypeAliasType("Endless", list["Endless"])
+
+
+def endless(a: Endless): ...
+
+
+@attrs.frozen
+class Unhashable:
+    a: Annotated[int, ["a list"]]
+
+
+def unhashable(given: Unhashable): ...
+
+
+class Unreadable:
+    """Something that can be called, and does not say how."""
+
+    __name__ = "unreadable"
+    __signature__ = "nonsense"
+
+    def __call__(self): ...
+
+
 @pytest.mark.parametrize(
     ("function", "options", "words"),
     [
@@ -165,6 +190,9 @@ async def coroutine(): ...
         (nothing, {"timeout": "5"}, "time-out"),
         (nothing, {"timeout": True}, "time-out"),
         (print, {}, "print"),
+        (Unreadable(), {"name": "f"}, "f has no signature"),
+        (endless, {}, "endless: "),
+        (unhashable, {}, "unhashable: parameter given: the annotations of Unhashable"),
         (5, {}, "a tool is a function; got 5"),
     ],
 )

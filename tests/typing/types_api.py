@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, assert_type
 
-from realtime_sync import RealtimeSession, Subscription
+from realtime_sync import RealtimeSession, Subscription, ToolContext, tool
 from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject, realtime, responses, translation
 from realtime_sync.wire import event_decoder, parse_event, to_wire
 
@@ -152,3 +152,28 @@ def wrong() -> None:
     realtime.ConversationItemDeleteEvent(item_id=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     responses.ResponseCreateEvent(store="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     names("x", "response.stear")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def tools_stay_functions(session: RealtimeSession) -> None:
+    """A tool is called like the function that it is made of, however it is made."""
+
+    @tool
+    def add(a: int, b: int = 1) -> int:
+        return a + b
+
+    @tool(name="second", timeout=None)
+    def subtract(a: int, b: int) -> int:
+        return a - b
+
+    @session.tool
+    def describe(n: float, context: ToolContext) -> str:
+        return f"{n} {context.call_id} {context.deadline.remaining()}"
+
+    @session.tool(timeout=5)
+    def nothing() -> None: ...
+
+    assert_type(add(1), int)
+    assert_type(subtract(1, b=2), int)
+    assert_type(session.tool(add)(1, b=2), int)
+    assert_type(tool(add, strict=True)(1), int)
+    use(nothing(), describe.function, describe.parameters, describe.definition())
