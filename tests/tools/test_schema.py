@@ -317,7 +317,7 @@ def test_names_for_types_and_qualifiers():
     alias = typing_extensions.TypeAliasType("alias", list[int])
     assert schema_of(alias, "x") == {"type": "array", "items": {"type": "integer"}}
     assert value_maker(alias)([1]) == [1]
-    made = typing_extensions.TypedDict(
+    made = typing_extensions.TypedDict(  # noqa: UP013 (as a class, its annotations would be text)
         "made", {"a": typing_extensions.Required[int], "b": typing_extensions.NotRequired[str | None]}
     )
     assert schema_of(made, "x")["required"] == ["a"]
