@@ -84,6 +84,7 @@ __all__ = [
     "TurnInterrupted",
     "UnprocessableEntityError",
     "handshake_rejected",
+    "status_error",
 ]
 
 TRANSIENT_STATUSES = frozenset({408, 409, 429, *range(500, 600)})
@@ -291,6 +292,23 @@ _REJECTED: dict[int, type[HandshakeRejected]] = {
     422: _RejectedUnprocessable,
     429: _RejectedRateLimit,
 }
+
+
+_STATUS: dict[int, type[StatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def status_error(message: str, *, status: int, **details: Any) -> StatusError:
+    """Build the error for a refused HTTP request: the class follows the status."""
+    cls = InternalServerError if status >= _FIRST_SERVER_STATUS else _STATUS.get(status, StatusError)
+    return cls(message, status=status, **details)
 
 
 def handshake_rejected(message: str, *, status: int, **details: Any) -> HandshakeRejected:
