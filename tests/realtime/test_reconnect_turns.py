@@ -10,10 +10,11 @@ import pytest
 from realtime_sync.errors import ClosedError, ReconnectFailed, RequestTimeout, TurnInterrupted
 from realtime_sync.realtime import _resume
 from realtime_sync.realtime._book import TurnBook
-from realtime_sync.realtime._state import TurnState
+from realtime_sync.realtime._state import Phase, TurnState
 from realtime_sync.session import Core, Deadline, EventQueue
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._recovery import Recovery
+from realtime_sync.tools import Toolbox
 from tests.support.reconnecting import QUICK, gap
 from tests.support.scripted import SESSION
 from tests.support.waiting import run_in_thread, wait_until
@@ -332,13 +333,22 @@ def test_a_spoken_turn_lost_while_it_waits_to_be_answered(connect, scripted):
 def test_a_spoken_turn_whose_create_did_not_leave_is_lost_too():
     """The audio went to the session that is lost, so that the create would be answered without it."""
     lock = threading.Lock()
-    book = TurnBook(lock=lock, submit=print, confirm=print, new_queue=print, close_queue=lambda queue: None)
+    book = TurnBook(
+        lock=lock,
+        submit=print,
+        confirm=print,
+        new_queue=print,
+        close_queue=lambda queue: None,
+        watch=print,
+        answer=print,
+        tools=Toolbox(),
+    )
     turn = TurnState(queue=EventQueue(lock=lock, flow=Flow(wake=print)), deadline=Deadline(None))
     book.speaks(turn)
     for n, kind in enumerate(("input_audio_buffer.append", "input_audio_buffer.commit", "response.create")):
         book.sent({"type": kind, "event_id": str(n)}, turn)
     book.lost({"1", "2"}, lambda: ClosedError("gone"))
-    assert turn.lost
+    assert turn.phase is Phase.OVER
     with pytest.raises(ClosedError, match="gone"):
         turn.queue.take(Deadline(0))
 
