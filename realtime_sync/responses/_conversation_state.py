@@ -77,18 +77,16 @@ class Memory:
     usage: Usage = Usage()
     last: Response | None = field(default=None, repr=False)
 
-    def with_response(
-        self, sent: tuple[Item, ...], response: Response, output: tuple[Item, ...], of_fields: str, *, stored: bool
-    ) -> Memory:
+    def with_response(self, sent: tuple[Item, ...], response: Response, of_fields: str, *, stored: bool) -> Memory:
         """Return what is known after a response.
 
         Args:
             sent: the whole input of its request.
             response: the response.
-            output: its items.
             of_fields: the request's fingerprint.
             stored: whether the server keeps it.
         """
+        output = tuple(each.to_dict() for each in response.output or ())
         returned = kept(output, stored=stored)
         items = extended(sent, returned)
         # A call that was left out is one that the server would want answered.
