@@ -31,6 +31,7 @@ FAULTS = {
     "interrupt before the first event": ("silent", Interrupt()),
     "interrupt midway": ("midway", Interrupt()),
 }
+OUTPUT = {"type": "function_call_output"}
 faults = st.lists(st.sampled_from([*FAULTS]), max_size=4)
 rounds = st.lists(st.integers(1, 3), max_size=3)
 
@@ -91,8 +92,11 @@ class Conversations(RuleBasedStateMachine):
             assert after == before or after[len(before)] == said(text)
             assert not unanswered(after)
         else:
-            assert chat.history == self.used(chat)
-            assert chat.history[-1] == says("ok")
+            expected = [said(text)]
+            for each in numbers:
+                expected += [calls(f"call_{n}", "work", number=n) for n in each]
+                expected += [{**OUTPUT, "call_id": f"call_{n}", "output": f"done {n}"} for n in each]
+            assert chat.history == [*before, *expected, says("ok")] == self.used(chat)
 
     @rule(which=st.integers(0, 9))
     def fork(self, which):
