@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from realtime_sync.client._endpoint import Endpoint, seconds
 from realtime_sync.client._http import HttpCaller
 from realtime_sync.client._realtime import RealtimeResource
 from realtime_sync.client._retrying import retry_policy
+from realtime_sync.client._webhooks import WebhooksResource
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.session import ClosesOnExit, Waiter
@@ -49,6 +51,7 @@ class Client(ClosesOnExit):
         max_retries: int | None = None,
         retry: RetryPolicy | Mapping[str, Any] | None = None,
         http_session: requests.Session | None = None,
+        webhook_secret: str | None = None,
     ) -> None:
         """Take the settings; what is None comes from the environment.
 
@@ -64,6 +67,7 @@ class Client(ClosesOnExit):
             retry: when and how often to try again.
             http_session: a session of `requests` to make HTTP requests with, one at a time, instead of connections of
                 our own; it says itself which proxy and which TLS it uses, and stays open when the client is closed.
+            webhook_secret: what webhooks are signed with (OPENAI_WEBHOOK_SECRET), for `webhooks`.
 
         Raises:
             ConfigurationError: a value cannot work.
@@ -77,7 +81,9 @@ class Client(ClosesOnExit):
             headers=default_headers,
             query=default_query,
         )
-        self._set_up(endpoint, timeout, options, retry_policy(retry, connect_retries=max_retries), http_session)
+        self._set_up(
+            endpoint, timeout, options, retry_policy(retry, connect_retries=max_retries), http_session, webhook_secret
+        )
 
     def _set_up(
         self,
@@ -86,6 +92,7 @@ class Client(ClosesOnExit):
         options: ConnectionOptions | Mapping[str, Any] | None,
         retry: RetryPolicy,
         http_session: requests.Session | None,
+        webhook_secret: str | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
@@ -94,6 +101,7 @@ class Client(ClosesOnExit):
         self._sessions: dict[int, weakref.ref[Session[Any, Any, Any]]] = {}
         self._pauses: dict[int, Waiter] = {}
         self.http = HttpCaller(self, http_session)
+        self.webhook_secret = webhook_secret or os.environ.get("OPENAI_WEBHOOK_SECRET")
         self._closed = False
 
     @classmethod
@@ -147,6 +155,11 @@ class Client(ClosesOnExit):
     def realtime(self) -> RealtimeResource:
         """The Realtime API."""
         return RealtimeResource(self)
+
+    @property
+    def webhooks(self) -> WebhooksResource:
+        """Webhooks: whether they are true, and what they tell."""
+        return WebhooksResource(self)
 
     @property
     def is_open(self) -> bool:
