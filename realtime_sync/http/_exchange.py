@@ -28,6 +28,7 @@ _PIECE: Final = 64 * 1024
 _EXCERPT: Final = 64 * 1024
 _PATIENCE: Final = 2.0
 """Seconds for the body of a refusal: it only makes the message better."""
+_MOMENT: Final = 0.1
 _TOO_BIG: Final = 1009
 _SUCCESS: Final = range(200, 300)
 
@@ -124,6 +125,18 @@ class Answer:
                 msg = f"the answer to {self._what} is larger than max_size ({max_size} bytes)"
                 raise RemoteProtocolError(msg, code=_TOO_BIG)
         return bytes(body)
+
+    def finish(self) -> None:
+        """Close; but give the end of the body a moment to come, when nothing in it matters, to keep the connection."""
+        self._deadline.at = min(self._deadline.at, Deadline(_MOMENT).at)
+        with contextlib.suppress(RealtimeSyncError):
+            for _ in self.pieces():
+                pass
+        self.close()
+
+    def redact(self, text: str) -> str:
+        """Return text from the server without any credential of ours that it repeats."""
+        return self._request.redact(text)
 
     def cancel(self) -> None:
         """Have whoever reads, now or later, end with `ClosedOK`."""
