@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from attrs import evolve
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.errors import LocalProtocolError
+from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.responses._conversation_core import ConversationCore, ConversationStats
 from realtime_sync.responses._conversation_queue import Ticket
 from realtime_sync.responses._conversation_settings import Settings
-from realtime_sync.responses._conversation_state import Memory, Usage, to_state
+from realtime_sync.responses._conversation_state import Memory, Usage, restored, to_state
 from realtime_sync.responses._conversation_stream import ConversationStream, Request
-from realtime_sync.responses._conversation_tools import ToolRounds, check_not_inside
+from realtime_sync.responses._conversation_tools import ToolRounds, ToolSet, check_not_inside
 from realtime_sync.responses._history import own_copies
 from realtime_sync.session import ClosesOnExit, Deadline
-from realtime_sync.tools import Tool
+from realtime_sync.tools import Tool, Toolbox
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from realtime_sync.responses._conversation_settings import TurnParameters
+    from realtime_sync.config import RetryPolicy
+    from realtime_sync.responses._conversation_link import Link
+    from realtime_sync.responses._conversation_settings import AnyTool, TurnParameters
     from realtime_sync.responses._history import Input
     from realtime_sync.types.responses import CompactedResponse, Response
 
@@ -56,7 +58,7 @@ class Conversation(ClosesOnExit):
         timeout: float | None,
         key: str | None,
     ) -> None:
-        """Put it together; see ``client.responses.conversation``. `compact` does that over HTTP."""
+        """Put it together. `compact` does that over HTTP."""
         self.key = key
         self._settings = settings
         self._core = core
@@ -65,6 +67,45 @@ class Conversation(ClosesOnExit):
         self._rounds = ToolRounds(core=core)
         self._before = core.memory
         """The memory before the newest request of `run`. Only ever replaced by whoever has the turn."""
+
+    @classmethod
+    def begin(
+        cls,
+        *,
+        link: Link,
+        compact: Callable[..., CompactedResponse],
+        retry: RetryPolicy,
+        timeout: float | None,
+        model: str | None,
+        needs_model: bool,
+        tools: Iterable[AnyTool],
+        instructions: str | None,
+        store: bool | NotGiven,
+        state: Mapping[str, Any] | None,
+        key: str | None,
+        repeat_lost: bool,
+        tool_timeout: float | None,
+        max_tool_rounds: int,
+        parameters: Mapping[str, Any],
+    ) -> Conversation:
+        """Make one of what a caller gives; see ``client.responses.conversation`` for arguments and errors."""
+        saved = restored(state) if state is not None else None
+        settings = Settings.of(
+            saved,
+            model=model,
+            instructions=instructions,
+            store=store,
+            key=key,
+            repeat_lost=repeat_lost,
+            tools=ToolSet.of(tools, Toolbox(timeout=tool_timeout, max_rounds=max_tool_rounds)),
+            parameters=parameters,
+        )
+        if settings.model is None and needs_model:
+            msg = "a conversation needs model=: there is no connection whose default it could be"
+            raise ConfigurationError(msg)
+        memory = saved.memory if saved is not None else Memory()
+        core = ConversationCore(link=link, retry=retry, memory=memory)
+        return cls(settings=settings, core=core, compact=compact, timeout=timeout, key=key)
 
     def __repr__(self) -> str:
         state = "closed" if self._core.closed else "open"
@@ -298,7 +339,11 @@ class Conversation(ClosesOnExit):
         core.check_open()
         memory = evolve(self._settled_memory(), usage=Usage())
         forked = ConversationCore(
-            link=core.link.share(), retry=core.retry, memory=memory, adds_encrypted=core.adds_encrypted
+            link=core.link.share(),
+            retry=core.retry,
+            memory=memory,
+            adds_encrypted=core.adds_encrypted,
+            is_new_fork=True,
         )
         return Conversation(
             settings=self._settings.for_fork(),

@@ -50,6 +50,7 @@ class ConversationCore:
 
     Attributes:
         adds_encrypted: whether to ask for encrypted reasoning where it is needed; a model may not have any.
+        is_new_fork: whether what it goes on from is another conversation's as well, up to its first response.
     """
 
     link: Link
@@ -58,6 +59,7 @@ class ConversationCore:
     stats: ConversationStats = field(factory=ConversationStats)
     queue: TurnQueue = field(factory=TurnQueue)
     adds_encrypted: bool = True
+    is_new_fork: bool = False
     closed: bool = field(init=False, default=False)
     _lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
     _pauses: dict[int, Waiter] = field(init=False, factory=dict, repr=False)
@@ -86,6 +88,7 @@ class ConversationCore:
         """Take a response into the history, in one step."""
         with self._lock:
             self.memory = self.memory.with_response(sent, response, of_fields, stored=stored)
+        self.is_new_fork = False
 
     def start_over(self, items: tuple[Item, ...]) -> None:
         """Put other items in the place of the history."""

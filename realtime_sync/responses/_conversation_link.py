@@ -12,7 +12,6 @@ from attrs import define, field
 
 from realtime_sync.errors import ForkedError
 from realtime_sync.responses._delta import Anchor
-from realtime_sync.responses._parameters import KEYWORDS
 from realtime_sync.session import Deadline
 from realtime_sync.types.responses import Response
 
@@ -52,8 +51,14 @@ class Route(Protocol):
         """How many requests it has that have not ended."""
         ...
 
-    def stream(self, **parameters: Any) -> Exchange:
-        """Send a request."""
+    def stream(self, body: Mapping[str, Any], timeout: float | None, *, fork: bool) -> Exchange:
+        """Send a request.
+
+        Args:
+            body: its fields.
+            timeout: seconds in all, up to the last event; None: no limit.
+            fork: another request may go on from the same response later.
+        """
         ...
 
     def holds(self, response_id: str) -> bool:
@@ -78,7 +83,7 @@ class Link:
     _via: Route | None = None
     _dial: Callable[[float | None], Route]
     """Makes a connection within that many seconds."""
-    _http: Callable[..., Exchange]
+    _http: Callable[[Mapping[str, Any], float | None], Exchange]
     """Sends a request over HTTP, as `Route.stream`."""
     fallback: str | None = None
     _pid: int = field(init=False, factory=os.getpid)
@@ -141,12 +146,11 @@ class Link:
         for each in idle:
             each.close()
 
-    def send(self, route: Route | None, body: Mapping[str, Any], deadline: Deadline) -> Exchange:
-        """Send a request; its events are to be read from what is returned."""
-        known = {name: value for name, value in body.items() if name in KEYWORDS}
-        unknown = {name: value for name, value in body.items() if name not in KEYWORDS}
-        send = self._http if route is None else route.stream
-        return send(**known, extra_body=unknown or None, timeout=deadline.remaining())
+    def send(self, route: Route | None, body: Mapping[str, Any], deadline: Deadline, *, fork: bool) -> Exchange:
+        """Send a request over what `prepare` returned; its events are to be read from what is returned."""
+        if route is None:
+            return self._http(body, deadline.remaining())
+        return route.stream(body, deadline.remaining(), fork=fork)
 
     def replace(self, route: Route | None) -> bool:
         """Have the next request go to a new connection; False: this one was given, and there can be no other."""

@@ -26,17 +26,14 @@ if TYPE_CHECKING:
     AnyTool: TypeAlias = Callable[..., Any] | wire.Tool | Map
     """A function, a tool made of one, or the definition of another tool."""
 
-__all__ = ["Settings", "TurnParameters"]
+__all__ = ["ConversationParameters", "Settings", "TurnParameters"]
 
 _OURS = ("previous_response_id", "conversation", "input")
 
 
-class TurnParameters(TypedDict, total=False):
-    """The keywords of a conversation's turn: those of a request without what says where it goes on from."""
+class ConversationParameters(TypedDict, total=False):
+    """The fields of a conversation's requests that have no keyword of their own where it is made."""
 
-    model: str | NotGiven
-    instructions: str | NotGiven | None
-    tools: Iterable[AnyTool] | NotGiven
     tool_choice: wire.ResponsesClientEventResponseCreateToolChoice | Map | NotGiven
     parallel_tool_calls: bool | NotGiven | None
     max_tool_calls: int | NotGiven | None
@@ -47,7 +44,6 @@ class TurnParameters(TypedDict, total=False):
     top_logprobs: int | NotGiven | None
     max_output_tokens: int | NotGiven | None
     truncation: str | NotGiven | None
-    store: bool | NotGiven
     include: Iterable[str] | NotGiven | None
     metadata: Mapping[str, str] | NotGiven | None
     prompt: wire.ResponsePrompt | Map | NotGiven | None
@@ -63,6 +59,15 @@ class TurnParameters(TypedDict, total=False):
     image: wire.ResponsesClientEventResponseCreateImage | Map | NotGiven
     multi_agent: Map | NotGiven
     user: str | NotGiven
+
+
+class TurnParameters(ConversationParameters, total=False):
+    """The keywords of a conversation's turn: those of a request without what says where it goes on from."""
+
+    model: str | NotGiven
+    instructions: str | NotGiven | None
+    store: bool | NotGiven
+    tools: Iterable[AnyTool] | NotGiven
 
 
 @define(eq=False, kw_only=True)

@@ -16,7 +16,7 @@ from realtime_sync.responses._history import Item
 from realtime_sync.responses._recovery import Failure, Step, Tries, decide, is_repeatable
 from realtime_sync.responses._structured import AnswerFormat
 from realtime_sync.session import ClosesOnExit, Deadline
-from realtime_sync.types.responses import Response
+from realtime_sync.types.responses import Response, ResponseTextDeltaEvent
 
 if TYPE_CHECKING:
     from realtime_sync.responses._conversation_core import ConversationCore
@@ -132,7 +132,7 @@ class ConversationStream(ClosesOnExit, Generic[T]):
     def text(self) -> Iterator[str]:
         """Yield the pieces of the answer's text as they come; raises as `response` at the end."""
         for event in self:
-            if event.type == "response.output_text.delta":
+            if isinstance(event, ResponseTextDeltaEvent):
                 yield event.delta
         self.response()
 
@@ -215,7 +215,7 @@ class ConversationStream(ClosesOnExit, Generic[T]):
             is_delta=sending.previous_response_id is not None, fingerprint=of_fields, input=given, route=route
         )
         self._attempt = attempt
-        exchange = attempt.exchange = core.link.send(route, body, self._deadline)
+        exchange = attempt.exchange = core.link.send(route, body, self._deadline, fork=core.is_new_fork)
         core.count_sent(sending, over_http=route is None)
         return attempt, exchange
 

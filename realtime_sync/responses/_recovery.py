@@ -221,8 +221,9 @@ def _is_nameless(error: BaseException) -> bool:
 
 def _retry_after(error: BaseException) -> float | None:
     """Return the seconds that the server asks to wait."""
-    if isinstance(error, StatusError):
-        return error.retry_after
+    told = getattr(error, "retry_after", None)
+    if isinstance(told, int | float):
+        return float(told)
     headers = _part(getattr(error, "event", None), "error", "headers")
     lower = {str(name).lower(): value for name, value in headers.items()} if isinstance(headers, Mapping) else {}
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):

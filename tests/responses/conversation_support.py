@@ -10,12 +10,7 @@ from attrs import Factory, define, field
 from realtime_sync import RetryPolicy
 from realtime_sync.errors import ConnectError, ServerError, TurnInterrupted
 from realtime_sync.responses._conversation import Conversation
-from realtime_sync.responses._conversation_core import ConversationCore
 from realtime_sync.responses._conversation_link import Link
-from realtime_sync.responses._conversation_settings import Settings
-from realtime_sync.responses._conversation_state import Memory
-from realtime_sync.responses._conversation_tools import ToolSet
-from realtime_sync.tools import Toolbox
 from realtime_sync.types.responses import CompactedResponse
 from realtime_sync.wire import parse_event
 
@@ -90,8 +85,8 @@ class FakeRoute:
     in_flight: int = 0
     closed: bool = False
 
-    def stream(self, **parameters):
-        return self.server.answer(self, parameters)
+    def stream(self, body, timeout, *, fork):  # noqa: ARG002
+        return self.server.answer(self, body, fork=fork)
 
     def holds(self, response_id):
         return response_id in self.cache
@@ -128,15 +123,15 @@ class FakeServer:
         self.routes.append(FakeRoute(self))
         return self.routes[-1]
 
-    def http(self, **parameters):
-        self.over_http.append(parameters)
-        return self.answer(FakeRoute(self), parameters)
+    def http(self, body, timeout):  # noqa: ARG002
+        self.over_http.append(body)
+        return self.answer(FakeRoute(self), body)
 
     def compact(self, **parameters):
         self.requests.append(parameters)
         return CompactedResponse(output=tuple(event_items(self.compacted)))
 
-    def answer(self, route, parameters):
+    def answer(self, route, parameters, *, fork=False):
         self.requests.append(parameters)
         where, fault = self.faults.pop(0) if self.faults else (None, None)
         if where == "unsent":
@@ -150,11 +145,12 @@ class FakeServer:
         if not known:
             return self.refused(server_error("previous_response_not_found", status=400))
         before = self.contexts[previous] if previous is not None else []
-        output = self.answers.pop(0) if self.answers else [says("ok")]
-        output = output(parameters) if callable(output) else output
+        output = self.answers[0] if self.answers else [says("ok")]
+        if where != "silent":  # Nobody will ever see that one.
+            del self.answers[:1]
         response_id = next(self.ids)
         self.contexts[response_id] = [*before, *parameters["input"], *output]
-        route.cache = {response_id: True}
+        route.cache = {**(route.cache if fork else {}), response_id: True}
         if parameters["store"]:
             self.stored.add(response_id)
         return self.answered(response_id, output, where, fault, route)
@@ -179,21 +175,25 @@ class FakeServer:
 
     def conversation(self, *, tools=(), memory=None, fallback=None, retry=QUICK, store=False, via=None, **more):
         """A conversation with this server."""
-        box = Toolbox(timeout=more.pop("tool_timeout", 10), max_rounds=more.pop("max_tool_rounds", 10))
-        timeout, key = more.pop("timeout", 10), more.pop("key", None)
-        settings = Settings.of(
-            None,
-            model=more.pop("model", "m"),
-            instructions=more.pop("instructions", None),
-            store=store,
-            key=key,
-            repeat_lost=more.pop("repeat_lost", False),
-            tools=ToolSet.of(tools, box),
-            parameters=more,
-        )
+        settings = {
+            "timeout": 10,
+            "model": "m",
+            "needs_model": True,
+            "instructions": None,
+            "state": None,
+            "key": None,
+            "repeat_lost": False,
+            "tool_timeout": 10,
+            "max_tool_rounds": 10,
+        }
+        settings.update({name: more.pop(name) for name in [*more] if name in settings})
         link = Link(via=via, dial=self.dial, http=self.http, fallback=fallback)
-        core = ConversationCore(link=link, retry=retry, memory=memory or Memory())
-        return Conversation(settings=settings, core=core, compact=self.compact, timeout=timeout, key=key)
+        chat = Conversation.begin(
+            link=link, compact=self.compact, retry=retry, tools=tools, store=store, parameters=more, **settings
+        )
+        if memory is not None:
+            chat._core.memory = memory
+        return chat
 
     def sent(self):
         """What went out: for each request how it began (the id, or None) and its input."""
