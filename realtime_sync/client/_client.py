@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._endpoint import Endpoint, seconds
 from realtime_sync.client._realtime import RealtimeResource
+from realtime_sync.client._responses import ResponsesResource
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
 from realtime_sync.errors import LocalProtocolError
@@ -138,6 +139,11 @@ class Client(ClosesOnExit):
     def realtime(self) -> RealtimeResource:
         """The Realtime API."""
         return RealtimeResource(self)
+
+    @property
+    def responses(self) -> ResponsesResource:
+        """The Responses API."""
+        return ResponsesResource(self)
 
     def check_open(self) -> None:
         """Raise `LocalProtocolError` if the client was closed."""
