@@ -82,7 +82,7 @@ def test_an_interrupted_run(server):
 
     with server.conversation(tools=[work]) as chat:
         run()
-        for point in here_and_there(run, 6):
+        for point in here_and_there(run, 25):
             if point % 5 == 0:
                 check_usable(server, chat)
             chat._core.start_over(())
