@@ -22,6 +22,7 @@ The tree (a test compares this drawing with the classes)::
     │   ├── ClosedOK
     │   ├── ClosedError
     │   ├── ReconnectFailed
+    │   ├── ConnectionRetiring
     │   └── TurnInterrupted
     ├── ReceiveTimeout                      (also TimeoutError)
     ├── SendTimeout                         (also TimeoutError)
@@ -57,6 +58,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "ConnectionRetiring",
     "DecodeError",
     "ForkedError",
     "HandshakeRejected",
@@ -381,11 +383,18 @@ class ReconnectFailed(ConnectionClosed):
         self.attempts = attempts
 
 
+class ConnectionRetiring(ConnectionClosed):
+    """The connection takes no new requests, and nothing was sent; what runs goes on. Open another one."""
+
+    def __init__(self, message: str = "", **connection: Any) -> None:
+        super().__init__(message, **{"code": 1001, "closed_by": "local", "replay_safe": True, **connection})
+
+
 class TurnInterrupted(ConnectionClosed):
     """The connection ended while a turn was open.
 
     Attributes:
-        partial: what had arrived of the turn.
+        partial: what had arrived of the turn; of a response, None if not even its beginning had.
     """
 
     def __init__(self, message: str = "", *, partial: Any = None, **details: Any) -> None:
@@ -414,12 +423,14 @@ class RequestTimeout(RealtimeSyncError, TimeoutError):
 
 
 class ServerError(RealtimeSyncError):
-    """An error event of the API that names something we sent.
+    """An error event of the API that names something we sent, or answers it.
 
     Attributes:
         type, code, param: as the server gave them.
-        event_id: the id of the client event at fault.
-        event: the whole error event.
+        status: the HTTP status that this would have been, if the server said so.
+        retry_after: seconds the server asks to wait, or None.
+        event_id: the id of the client event at fault, in the API that has those.
+        event: the whole error event; None if this library knew without asking, so that nothing was sent.
     """
 
     def __init__(
@@ -429,13 +440,18 @@ class ServerError(RealtimeSyncError):
         type: str | None = None,  # noqa: A002  (the wire's name)
         code: str | None = None,
         param: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
         event_id: str | None = None,
         event: Any = None,
+        replay_safe: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, replay_safe=replay_safe)
         self.type = type
         self.code = code
         self.param = param
+        self.status = status
+        self.retry_after = retry_after
         self.event_id = event_id
         self.event = event
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from realtime_sync.client._endpoint import Endpoint, seconds
 from realtime_sync.client._http import HttpCaller
 from realtime_sync.client._realtime import RealtimeResource
+from realtime_sync.client._responses import ResponsesResource
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.client._webhooks import WebhooksResource
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
@@ -171,6 +172,11 @@ class Client(ClosesOnExit):
     def is_open(self) -> bool:
         """Whether `close` was not called yet."""
         return not self._closed
+
+    @property
+    def responses(self) -> ResponsesResource:
+        """The Responses API."""
+        return ResponsesResource(self)
 
     def check_open(self) -> None:
         """Raise `LocalProtocolError` if the client was closed."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from realtime_sync.errors import ServerError
+from realtime_sync.transport import retry_after
 from realtime_sync.types import UnknownEvent
 
 __all__ = [
@@ -53,7 +54,7 @@ def response_id_of(event: Any) -> str | None:
 
 def was_steered(event: Any) -> bool:
     """Tell whether a response ended early because a steer cut it, so that its successor is to come."""
-    return part_of(field_of(event, "response"), "incomplete_details", "reason") == "steered"
+    return bool(part_of(field_of(event, "response"), "incomplete_details", "reason") == "steered")
 
 
 def error_part(event: Any, name: str) -> Any:
@@ -76,7 +77,7 @@ def names_stream_id(event: Any) -> bool:
     if error_code(event) in _LANE_CODES or (isinstance(status, int) and not 400 <= status < 500):  # noqa: PLR2004
         return False
     message = error_part(event, "message")
-    return error_part(event, "param") == "stream_id" or (isinstance(message, str) and "stream_id" in message)
+    return bool(error_part(event, "param") == "stream_id") or (isinstance(message, str) and "stream_id" in message)
 
 
 def request_error(event: Any, note: str = "") -> ServerError:
@@ -91,7 +92,7 @@ def request_error(event: Any, note: str = "") -> ServerError:
         code=code,
         param=error_part(event, "param"),
         status=field_of(event, "status"),
-        headers=_headers(error_part(event, "headers")),
+        retry_after=retry_after(_headers(error_part(event, "headers"))),
         event=event,
     )
 

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     Input: TypeAlias = str | Item | Iterable[Item]
     """What is asked: text, one item, or several; items of an earlier response will do."""
 
-__all__ = ["CREATE", "CreateParameters", "create_body", "decimals", "make_whole", "refuse_unsupported"]
+__all__ = [
+    "CREATE",
+    "CreateDefaults",
+    "CreateParameters",
+    "create_body",
+    "decimals",
+    "make_whole",
+    "refuse_unsupported",
+]
 
 CREATE: Final = "response.create"
 
@@ -36,11 +44,10 @@ HTTP_ONLY: Final = ("stream", "background")
 _FRACTIONS: Final = ("temperature", "top_p")
 
 
-class CreateParameters(TypedDict, total=False):
-    """The keywords of a request. `NOT_GIVEN` is the same as leaving one out; None goes out as null."""
+class CreateDefaults(TypedDict, total=False):
+    """The keywords of a request, but for the model; as for `CreateParameters`."""
 
     input: Input | NotGiven
-    model: str | NotGiven
     instructions: str | NotGiven | None
     previous_response_id: str | NotGiven | None
     conversation: str | wire.ResponseConversationParam | Map | NotGiven | None
@@ -71,6 +78,12 @@ class CreateParameters(TypedDict, total=False):
     image: wire.ResponsesClientEventResponseCreateImage | Map | NotGiven
     multi_agent: Map | NotGiven
     user: str | NotGiven
+
+
+class CreateParameters(CreateDefaults, total=False):
+    """The keywords of a request. `NOT_GIVEN` is the same as leaving one out; None goes out as null."""
+
+    model: str | NotGiven
 
 
 KEYWORDS: Final = frozenset(CreateParameters.__annotations__)

@@ -273,7 +273,6 @@ def test_no_connection_with_a_users_session(make_caller, session, tls):
         (caller.url, None, ConnectError),
         ("https://name.invalid", None, ConnectError),
         (caller.url, f"http://127.0.0.1:{caller.peer.port}", ProxyError),
-        ("https://localhost:99999", None, ConnectError),
     ):
         caller.url = url
         session.proxies = {"https": proxy} if proxy else {}
