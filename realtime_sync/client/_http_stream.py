@@ -11,6 +11,7 @@ from realtime_sync.errors import (
     ConnectionClosed,
     DecodeError,
     LocalProtocolError,
+    RemoteProtocolError,
     RequestTimeout,
     ResponseFailed,
     TurnInterrupted,
@@ -83,7 +84,9 @@ class HttpResponseStream(ClosesOnExit):
             while self._waiting:
                 sent = self._waiting.popleft()
                 if sent.data == _DONE:
-                    break  # Behind the last event of the response; where that did not come, it was cut off.
+                    self._failure = self._cut("the server said that it was done, and not how the response ended")
+                    self._answer.close()
+                    break
                 return self._event(sent)  # type: ignore[no-any-return]  # of this API's registry
             self._fetch()
 
@@ -127,10 +130,6 @@ class HttpResponseStream(ClosesOnExit):
 
     abandon = close
 
-    def __del__(self) -> None:
-        if hasattr(self, "_closed"):
-            self.close()
-
     def _event(self, sent: ServerSentEvent) -> Any:
         event: Any = self._decode(sent.data)
         if isinstance(event, UndecodableEvent):
@@ -149,6 +148,9 @@ class HttpResponseStream(ClosesOnExit):
                     return
             except RequestTimeout as error:
                 self._failure = RequestTimeout(error.message, partial=self._builder.partial())
+            except RemoteProtocolError:
+                self._answer.close()
+                raise
             except ConnectionClosed as error:
                 if self._closed:
                     return
