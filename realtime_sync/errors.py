@@ -34,6 +34,7 @@ The tree (a test compares this drawing with the classes)::
     ├── AcknowledgementUnknown
     ├── ForkedError
     ├── ToolError
+    ├── InvalidWebhookSignatureError
     ├── LocalProtocolError
     └── RemoteProtocolError
 
@@ -62,6 +63,7 @@ __all__ = [
     "ForkedError",
     "HandshakeRejected",
     "InternalServerError",
+    "InvalidWebhookSignatureError",
     "LocalProtocolError",
     "MissingExtra",
     "NotFoundError",
@@ -505,6 +507,10 @@ class ToolError(RealtimeSyncError):
 
     Raised by a tool, it tells the model what went wrong in just these words; any other exception is told with its name.
     """
+
+
+class InvalidWebhookSignatureError(RealtimeSyncError, ValueError):
+    """A webhook that is not signed with the secret, is too old, or lacks its headers. Answer it with status 400."""
 
 
 class LocalProtocolError(RealtimeSyncError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from realtime_sync.client._calls import CallsResource
 from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import Endpoint
 from realtime_sync.client._retrying import retry_policy
+from realtime_sync.client._secrets import ClientSecretsResource, TranslationsResource
 from realtime_sync.config import ConnectionOptions, RetryChanges, Retrying, RetryPolicy
 from realtime_sync.errors import ConfigurationError, ToolError
 from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of, name_of_tool, part_of
@@ -29,6 +31,21 @@ class RealtimeResource:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+
+    @property
+    def client_secrets(self) -> ClientSecretsResource:
+        """Keys that start sessions until they expire."""
+        return ClientSecretsResource(self._client)
+
+    @property
+    def calls(self) -> CallsResource:
+        """Calls by WebRTC and SIP."""
+        return CallsResource(self._client)
+
+    @property
+    def translations(self) -> TranslationsResource:
+        """Keys for sessions that translate."""
+        return TranslationsResource(self._client)
 
     def connect(
         self,

@@ -1,4 +1,4 @@
-"""``client.responses``: the Responses API, in WebSocket mode."""
+"""``client.responses``: the Responses API, in WebSocket mode and over HTTP."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
 from realtime_sync.client._dialler import Dialler
+from realtime_sync.client._http_responses import HttpResponses
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
 from realtime_sync.session import Core, Deadline
@@ -14,17 +15,13 @@ from realtime_sync.session import Core, Deadline
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from realtime_sync.client._client import Client
     from realtime_sync.responses import CreateDefaults, ResponsesConnection
 
 __all__ = ["ResponsesResource"]
 
 
-class ResponsesResource:
-    """Opens connections to the Responses API for one client. Any thread."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
+class ResponsesResource(HttpResponses):
+    """The Responses API for one client: connections of WebSocket mode, and the verbs over HTTP. Any thread."""
 
     def connect(
         self,
