@@ -1,4 +1,4 @@
-"""``client.responses``: the Responses API, in WebSocket mode."""
+"""``client.responses``: the Responses API, in WebSocket mode and over HTTP."""
 
 from __future__ import annotations
 
@@ -15,17 +15,13 @@ from realtime_sync.session import Core, Deadline
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from realtime_sync.client._client import Client
     from realtime_sync.responses import CreateDefaults, ResponsesConnection
 
 __all__ = ["ResponsesResource"]
 
 
 class ResponsesResource(HttpResponses):
-    """Opens connections to the Responses API for one client. Any thread."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    """The Responses API for one client: connections of WebSocket mode, and the verbs over HTTP. Any thread."""
 
     def connect(
         self,
