@@ -1,0 +1,73 @@
+"""What has come of a response while it comes: pure, events in, a response out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import define, evolve, field
+
+from realtime_sync.errors import DecodeError
+from realtime_sync.responses._events import BEGINNINGS, ENDS
+from realtime_sync.types import UnknownEvent
+from realtime_sync.types.responses import (
+    Response,
+    ResponseFunctionToolCall,
+    ResponseOutputItem,
+    ResponseOutputMessage,
+    ResponseOutputText,
+)
+
+__all__ = ["ResponseSoFar"]
+
+_TEXT = "response.output_text.delta"
+_ARGUMENTS = "response.function_call_arguments.delta"
+_ITEMS = frozenset({"response.output_item.added", "response.output_item.done"})
+
+
+@define(eq=False)
+class ResponseSoFar:
+    """Puts the events of one response together. One thread at a time.
+
+    Attributes:
+        final: the response as its last event has it; None: that has not come.
+        misfit: why the last event could not be understood, if it could not.
+    """
+
+    final: Response | None = field(init=False, default=None)
+    misfit: DecodeError | None = field(init=False, default=None)
+    _begun: Response | None = field(init=False, default=None)
+    _items: dict[Any, ResponseOutputItem] = field(init=False, factory=dict)
+    _deltas: dict[Any, list[str]] = field(init=False, factory=dict)
+
+    def add(self, event: Any) -> None:
+        """Take the next event."""
+        if isinstance(event, UnknownEvent):
+            if event.type in ENDS:
+                self.misfit = event.error
+        elif event.type in ENDS:
+            self.final = event.response
+            if not self.final.output and self._items:
+                self.final = evolve(self.final, output=tuple(self._items.values()))  # Some servers say it once only.
+        elif event.type in BEGINNINGS:
+            self._begun = event.response
+        elif event.type in _ITEMS:
+            key = event.output_index
+            self._items[key] = event.item
+            self._deltas.pop(key, None)
+        elif event.type in (_TEXT, _ARGUMENTS):
+            self._deltas.setdefault(event.output_index, []).append(event.delta)
+
+    def response(self) -> Response | None:
+        """Return the response as far as it has come; None if it has not begun."""
+        if self.final is not None or self._begun is None:
+            return self.final
+        items = [self._with_deltas(key, item) for key, item in self._items.items()]
+        return evolve(self._begun, output=items)
+
+    def _with_deltas(self, key: Any, item: ResponseOutputItem) -> ResponseOutputItem:
+        pieces = "".join(self._deltas.get(key, ()))
+        if pieces and isinstance(item, ResponseOutputMessage):
+            return evolve(item, content=(*(item.content or ()), ResponseOutputText(text=pieces)))
+        if pieces and isinstance(item, ResponseFunctionToolCall):
+            return evolve(item, arguments=(item.arguments or "") + pieces)
+        return item
