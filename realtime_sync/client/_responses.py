@@ -1,4 +1,4 @@
-"""``client.responses``: the Responses API."""
+"""``client.responses``: the Responses API, in WebSocket mode and over HTTP."""
 
 from __future__ import annotations
 
