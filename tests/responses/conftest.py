@@ -49,6 +49,7 @@ def local():
 
     def connect(server=None, **arguments):
         running = LocalServer(**{"time_scale": 0, **(server or {})})
+        running.start()
         opened.append(running)
         client = Client(base_url=running.base_url, api_key="test", timeout=30)
         connection = client.responses.connect(**{"model": "m", **arguments})
