@@ -161,7 +161,8 @@ def test_turns_are_served_in_the_order_in_which_they_came(server, talk):
         next(stream)
         for number in range(5):
             waiting.append(run_in_thread(lambda number=number: chat.create(str(number))))
-            stream.response()
+            wait_until(lambda number=number: len(chat._core.queue._line) == number + 2)
+        stream.response()
     for each in waiting:
         each.result()
     assert [sent[-1]["content"] for _, sent in server.sent()] == ["first", "0", "1", "2", "3", "4"]

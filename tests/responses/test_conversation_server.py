@@ -292,7 +292,7 @@ def test_an_upgrade_that_is_not_understood(open_server):
 
 def test_cut_off_over_http(open_server):
     """A stream that ends in the middle of a line: TurnInterrupted, and the conversation goes on."""
-    server, responder, client = open_server(Fault(at="response.output_text.delta", do="cut"))
+    _, responder, client = open_server(Fault(at="response.output_text.delta", do="cut"))
     with client.responses.conversation("m") as chat:
         chat._core.link.go_over_http()
         with pytest.raises(TurnInterrupted):
@@ -406,7 +406,7 @@ def test_compaction(open_server):
         assert chat.history[0]["type"] == "compaction"
         chat.create("next")
         chat.create("in full", temperature=1)
-        assert [item["type"] for item in bodies(server)[-1]["input"]][0] == "compaction"
+        assert bodies(server)[-1]["input"][0]["type"] == "compaction"
         assert responder.seen[-1][0][0] == "user"
 
 
