@@ -54,7 +54,12 @@ class Row:
     @property
     def missing(self) -> str | None:
         """The first module that this row needs and that is not installed."""
-        needed = {"realtime_sync": "cattrs", "websocket_client": "websocket", "official": "openai"}
+        needed = {
+            "realtime_sync": "cattrs",
+            "websocket_client": "websocket",
+            "official": "openai",
+            "requests_fresh": "requests",
+        }
         modules = [needed.get(self.client, self.client), *(ACCELERATORS[:2] if self.fast else ())]
         if self.client == "official":
             modules.append("websockets")
