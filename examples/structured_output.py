@@ -50,7 +50,7 @@ def main() -> None:
                     "I would rather talk about the weather.",
                 ]
             )
-            server = stack.enter_context(LocalServer(responder=lambda request: next(answers)))
+            server = stack.enter_context(LocalServer(responder=lambda _: next(answers)))
             client = Client(base_url=server.base_url, api_key="local")
 
         with client.responses.conversation("gpt-5.5", instructions="You read reviews.") as chat:

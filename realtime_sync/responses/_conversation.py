@@ -343,6 +343,7 @@ class Conversation(ClosesOnExit):
             retry=core.retry,
             memory=memory,
             adds_encrypted=core.adds_encrypted,
+            continues=core.continues,
             is_new_fork=True,
         )
         return Conversation(

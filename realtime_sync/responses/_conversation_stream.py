@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from realtime_sync.errors import LocalProtocolError, RealtimeSyncError
+from realtime_sync.errors import LocalProtocolError, RealtimeSyncError, ServerError
 from realtime_sync.responses._conversation_link import Exchange, Route
 from realtime_sync.responses._delta import fingerprint, least
 from realtime_sync.responses._history import Item
-from realtime_sync.responses._recovery import Failure, Step, Tries, decide, is_repeatable
+from realtime_sync.responses._recovery import NOT_FOUND, Failure, Step, Tries, decide, is_repeatable
 from realtime_sync.responses._structured import AnswerFormat
 from realtime_sync.session import ClosesOnExit, Deadline
-from realtime_sync.types.responses import Response, ResponseTextDeltaEvent
+from realtime_sync.types.responses import Response, ResponseCreatedEvent, ResponseTextDeltaEvent
 
 if TYPE_CHECKING:
     from realtime_sync.responses._conversation_core import ConversationCore
@@ -61,7 +61,8 @@ class Request:
 class _Attempt:
     """The request as it went out once."""
 
-    is_delta: bool
+    previous: str | None
+    """The response that it goes on from; None: it is sent in full."""
     fingerprint: str
     input: tuple[Item, ...] = field(repr=False)
     """All of it, whatever of it went out."""
@@ -198,6 +199,11 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         attempt.began = True
         if event.type in _TERMINAL:
             return event if self._conclude(attempt, exchange) else None
+        if isinstance(event, ResponseCreatedEvent) and event.response.previous_response_id != attempt.previous:
+            # It has not seen what came before: what it says now is of no use.
+            self._core.continues = False
+            msg = f"the server did not go on from {attempt.previous}"
+            raise ServerError(msg, code=NOT_FOUND, event=event)
         if event.type not in _FIRST:
             attempt.produced = True
         item = getattr(event, "item", None)
@@ -218,9 +224,7 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         body = {**request.fields, "input": list(sending.items)}
         if sending.previous_response_id is not None:
             body["previous_response_id"] = sending.previous_response_id
-        attempt = _Attempt(
-            is_delta=sending.previous_response_id is not None, fingerprint=of_fields, input=given, route=route
-        )
+        attempt = _Attempt(previous=sending.previous_response_id, fingerprint=of_fields, input=given, route=route)
         self._attempt = attempt
         exchange = attempt.exchange = core.link.send(route, body, self._deadline, fork=core.is_new_fork)
         core.count_sent(sending, over_http=route is None)
@@ -269,7 +273,7 @@ class ConversationStream(ClosesOnExit, Generic[T]):
                 error=error,
                 began=attempt is not None and attempt.began,
                 produced=attempt is not None and attempt.produced,
-                is_delta=attempt is not None and attempt.is_delta,
+                is_delta=attempt is not None and attempt.previous is not None,
                 is_repeatable=request.repeat_lost or is_repeatable(request.fields),
                 asks_for_encrypted=request.adds_encrypted,
                 over_http=core.link.over_http,

@@ -544,6 +544,27 @@ def test_a_connection_that_has_forgotten_is_not_asked(server, talk):
     assert chat.stats.recoveries == {}
 
 
+def test_a_server_that_says_nothing_of_ids_gets_everything(server, talk):
+    """Where responses do not show what they go on from, nothing is left out."""
+    server.told = lambda previous: {}
+    chat = talk()
+    chat.create("one")
+    chat.create("two")
+    assert server.sent()[-1] == (None, [said("one"), says("ok"), said("two")])
+
+
+def test_a_server_that_ignores_the_id_is_asked_again_in_full(server, talk):
+    """Before the answer to half a conversation is seen; and from then on it gets everything at once."""
+    server.told = lambda previous: {"previous_response_id": None}
+    server.answers = [[says("one")], [says("nonsense")]]
+    chat = talk()
+    chat.create("one")
+    assert chat.create("two").output_text == "ok"
+    chat.create("three")
+    assert [previous for previous, _ in server.sent()] == [None, "resp_1", None, None]
+    assert server.contexts["resp_4"] == chat.history
+
+
 @pytest.mark.parametrize(
     "fault",
     [
