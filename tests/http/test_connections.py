@@ -324,8 +324,7 @@ def test_an_interrupted_wait_for_a_users_session_leaves_nothing(session):
     shared = UsersSession(session)
 
     def take():
-        with shared.turn(Waiter(), Deadline(5)):
-            pass
+        shared.lend(Waiter(), Deadline(5), str)
 
     for _ in interrupted_everywhere(take):
         assert shared._line == {}
