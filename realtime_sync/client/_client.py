@@ -83,7 +83,12 @@ class Client(ClosesOnExit):
             query=default_query,
         )
         self._set_up(
-            endpoint, timeout, options, retry_policy(retry, connect_retries=max_retries), http_session, webhook_secret
+            endpoint,
+            timeout,
+            options,
+            retry_policy(retry, connect_retries=max_retries),
+            http_session=http_session,
+            webhook_secret=webhook_secret,
         )
 
     def _set_up(
@@ -92,6 +97,7 @@ class Client(ClosesOnExit):
         timeout: float | None | NotGiven,
         options: ConnectionOptions | Mapping[str, Any] | None,
         retry: RetryPolicy,
+        *,
         http_session: requests.Session | None,
         webhook_secret: str | None = None,
     ) -> None:
@@ -146,7 +152,7 @@ class Client(ClosesOnExit):
             query=default_query,
         )
         policy = retry_policy(retry, connect_retries=max_retries)
-        client._set_up(resource, timeout, options, policy, http_session)  # noqa: SLF001  (a second constructor)
+        client._set_up(resource, timeout, options, policy, http_session=http_session)  # noqa: SLF001  (a second constructor)
         return client
 
     def __repr__(self) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
 from realtime_sync.errors import DecodeError
 from realtime_sync.responses._events import BEGINNINGS, ENDS
 from realtime_sync.types import UnknownEvent
-from realtime_sync.types.responses import (
-    Response,
-    ResponseFunctionToolCall,
-    ResponseOutputItem,
-    ResponseOutputMessage,
-    ResponseOutputText,
-)
+
+if TYPE_CHECKING:
+    from realtime_sync.types.responses import Response, ResponseOutputItem
 
 __all__ = ["ResponseSoFar"]
 
@@ -37,7 +33,7 @@ class ResponseSoFar:
     misfit: DecodeError | None = field(init=False, default=None)
     _begun: Response | None = field(init=False, default=None)
     _items: dict[Any, ResponseOutputItem] = field(init=False, factory=dict)
-    _deltas: dict[Any, list[str]] = field(init=False, factory=dict)
+    _deltas: dict[Any, list[Any]] = field(init=False, factory=dict)
 
     def add(self, event: Any) -> None:
         """Take the next event."""
@@ -55,17 +51,30 @@ class ResponseSoFar:
             self._items[key] = event.item
             self._deltas.pop(key, None)
         elif event.type in (_TEXT, _ARGUMENTS):
-            self._deltas.setdefault(event.output_index, []).append(event.delta)
+            self._deltas.setdefault(event.output_index, []).append(event)
 
     def response(self) -> Response | None:
         """Return the response as far as it has come; None if it has not begun."""
         if self.final is not None or self._begun is None:
             return self.final
-        items = [self._with_deltas(key, item) for key, item in self._items.items()]
-        return evolve(self._begun, output=items)
+        items = [
+            self._with_deltas(self._items.get(key), self._deltas.get(key, []))
+            for key in {**self._items, **self._deltas}
+        ]
+        return evolve(self._begun, output=[item for item in items if item is not None])
 
-    def _with_deltas(self, key: Any, item: ResponseOutputItem) -> ResponseOutputItem:
-        pieces = "".join(self._deltas.get(key, ()))
+    @staticmethod
+    def _with_deltas(item: ResponseOutputItem | None, deltas: list[Any]) -> ResponseOutputItem | None:
+        """Return an item with what was written of it. Not every server says that it begins one."""
+        from realtime_sync.types.responses import (  # noqa: PLC0415  (the catalogue loads on first use)
+            ResponseFunctionToolCall,
+            ResponseOutputMessage,
+            ResponseOutputText,
+        )
+
+        pieces = "".join(event.delta for event in deltas)
+        if pieces and item is None and deltas[0].type == _TEXT:
+            item = ResponseOutputMessage(id=deltas[0].item_id, role="assistant", status="in_progress")
         if pieces and isinstance(item, ResponseOutputMessage):
             return evolve(item, content=(*(item.content or ()), ResponseOutputText(text=pieces)))
         if pieces and isinstance(item, ResponseFunctionToolCall):
