@@ -35,7 +35,7 @@ FIELDS = {
     },
 }
 PATIENCE = 10
-MARK = "conversation.created"
+MARK = "input_audio_buffer.cleared"
 TINY = {"max_queue": (4, 2)}
 
 
