@@ -25,11 +25,13 @@ from realtime_sync.errors import (
     ConflictError,
     ConnectError,
     ConnectionClosed,
+    ConnectionRetiring,
     ConnectTimeout,
     DecodeError,
     ForkedError,
     HandshakeRejected,
     InternalServerError,
+    InvalidWebhookSignatureError,
     LocalProtocolError,
     MissingExtra,
     NotFoundError,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from realtime_sync import types as types  # for whoever writes realtime_sync.types
     from realtime_sync.client import Client
     from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
+    from realtime_sync.responses import Lane, ResponsesConnection, ResponseStream
     from realtime_sync.session import Subscription
     from realtime_sync.tools import ToolContext, tool
     from realtime_sync.types import UndecodableEvent, UnknownEvent
@@ -73,10 +76,13 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionClosed",
     "ConnectionOptions",
+    "ConnectionRetiring",
     "DecodeError",
     "ForkedError",
     "HandshakeRejected",
     "InternalServerError",
+    "InvalidWebhookSignatureError",
+    "Lane",
     "LocalProtocolError",
     "MissingExtra",
     "NotFoundError",
@@ -90,6 +96,8 @@ __all__ = [
     "RemoteProtocolError",
     "RequestTimeout",
     "ResponseFailed",
+    "ResponseStream",
+    "ResponsesConnection",
     "RetryPolicy",
     "SendTimeout",
     "ServerError",
@@ -111,7 +119,10 @@ __all__ = [
 # Where the names are that are imported above for type checkers only.
 _HOMES = {
     "Client": "client",
+    "Lane": "responses",
     "RealtimeSession": "realtime",
+    "ResponseStream": "responses",
+    "ResponsesConnection": "responses",
     "Subscription": "session",
     "ToolContext": "tools",
     "Turn": "realtime",

@@ -22,6 +22,7 @@ The tree (a test compares this drawing with the classes)::
     │   ├── ClosedOK
     │   ├── ClosedError
     │   ├── ReconnectFailed
+    │   ├── ConnectionRetiring
     │   └── TurnInterrupted
     ├── ReceiveTimeout                      (also TimeoutError)
     ├── SendTimeout                         (also TimeoutError)
@@ -33,6 +34,7 @@ The tree (a test compares this drawing with the classes)::
     ├── AcknowledgementUnknown
     ├── ForkedError
     ├── ToolError
+    ├── InvalidWebhookSignatureError
     ├── LocalProtocolError
     └── RemoteProtocolError
 
@@ -56,10 +58,12 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionClosed",
+    "ConnectionRetiring",
     "DecodeError",
     "ForkedError",
     "HandshakeRejected",
     "InternalServerError",
+    "InvalidWebhookSignatureError",
     "LocalProtocolError",
     "MissingExtra",
     "NotFoundError",
@@ -80,6 +84,7 @@ __all__ = [
     "TurnInterrupted",
     "UnprocessableEntityError",
     "handshake_rejected",
+    "status_error",
 ]
 
 TRANSIENT_STATUSES = frozenset({408, 409, 429, *range(500, 600)})
@@ -289,6 +294,23 @@ _REJECTED: dict[int, type[HandshakeRejected]] = {
 }
 
 
+_STATUS: dict[int, type[StatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def status_error(message: str, *, status: int, **details: Any) -> StatusError:
+    """Build the error for a refused HTTP request: the class follows the status."""
+    cls = InternalServerError if status >= _FIRST_SERVER_STATUS else _STATUS.get(status, StatusError)
+    return cls(message, status=status, **details)
+
+
 def handshake_rejected(message: str, *, status: int, **details: Any) -> HandshakeRejected:
     """Build the error for a refused upgrade: the class follows the status."""
     cls = _RejectedInternal if status >= _FIRST_SERVER_STATUS else _REJECTED.get(status, HandshakeRejected)
@@ -361,11 +383,18 @@ class ReconnectFailed(ConnectionClosed):
         self.attempts = attempts
 
 
+class ConnectionRetiring(ConnectionClosed):
+    """The connection takes no new requests, and nothing was sent; what runs goes on. Open another one."""
+
+    def __init__(self, message: str = "", **connection: Any) -> None:
+        super().__init__(message, **{"code": 1001, "closed_by": "local", "replay_safe": True, **connection})
+
+
 class TurnInterrupted(ConnectionClosed):
     """The connection ended while a turn was open.
 
     Attributes:
-        partial: what had arrived of the turn.
+        partial: what had arrived of the turn; of a response, None if not even its beginning had.
     """
 
     def __init__(self, message: str = "", *, partial: Any = None, **details: Any) -> None:
@@ -394,12 +423,14 @@ class RequestTimeout(RealtimeSyncError, TimeoutError):
 
 
 class ServerError(RealtimeSyncError):
-    """An error event of the API that names something we sent.
+    """An error event of the API that names something we sent, or answers it.
 
     Attributes:
         type, code, param: as the server gave them.
-        event_id: the id of the client event at fault.
-        event: the whole error event.
+        status: the HTTP status that this would have been, if the server said so.
+        retry_after: seconds the server asks to wait, or None.
+        event_id: the id of the client event at fault, in the API that has those.
+        event: the whole error event; None if this library knew without asking, so that nothing was sent.
     """
 
     def __init__(
@@ -409,13 +440,18 @@ class ServerError(RealtimeSyncError):
         type: str | None = None,  # noqa: A002  (the wire's name)
         code: str | None = None,
         param: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
         event_id: str | None = None,
         event: Any = None,
+        replay_safe: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, replay_safe=replay_safe)
         self.type = type
         self.code = code
         self.param = param
+        self.status = status
+        self.retry_after = retry_after
         self.event_id = event_id
         self.event = event
 
@@ -435,7 +471,7 @@ class ResponseFailed(RealtimeSyncError):
 
 
 class DecodeError(RealtimeSyncError):
-    """A message that is not a JSON object with a ``type``.
+    """A message that is not a JSON object with a ``type``; over HTTP, an answer that is something else.
 
     Attributes:
         raw: the message as it came.
@@ -473,6 +509,10 @@ class ToolError(RealtimeSyncError):
     """
 
 
+class InvalidWebhookSignatureError(RealtimeSyncError, ValueError):
+    """A webhook that is not signed with the secret, is too old, or lacks its headers. Answer it with status 400."""
+
+
 class LocalProtocolError(RealtimeSyncError):
     """This side used the API in a way that it does not allow. Nothing was sent."""
 
@@ -481,10 +521,10 @@ class LocalProtocolError(RealtimeSyncError):
 
 
 class RemoteProtocolError(RealtimeSyncError):
-    """The peer broke the WebSocket protocol.
+    """The peer broke the WebSocket protocol, or that of HTTP.
 
     Attributes:
-        code: the close code that was sent for it (1002, 1007, 1009…).
+        code: the close code that was sent for it (1002, 1007, 1009…), or over HTTP would have been.
     """
 
     def __init__(self, message: str = "", *, code: int = 1002) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._endpoint import Endpoint, seconds
+from realtime_sync.client._http import HttpCaller
 from realtime_sync.client._realtime import RealtimeResource
+from realtime_sync.client._responses import ResponsesResource
 from realtime_sync.client._retrying import retry_policy
+from realtime_sync.client._webhooks import WebhooksResource
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.session import ClosesOnExit, Waiter
 
 if TYPE_CHECKING:
+    import requests
+
     from realtime_sync.session import Session
 
 __all__ = ["Client"]
@@ -45,6 +51,8 @@ class Client(ClosesOnExit):
         options: ConnectionOptions | Mapping[str, Any] | None = None,
         max_retries: int | None = None,
         retry: RetryPolicy | Mapping[str, Any] | None = None,
+        http_session: requests.Session | None = None,
+        webhook_secret: str | None = None,
     ) -> None:
         """Take the settings; what is None comes from the environment.
 
@@ -58,6 +66,9 @@ class Client(ClosesOnExit):
             options: how connections are made and kept.
             max_retries: how often connecting is tried again; short for ``retry={"connect_retries": …}``.
             retry: when and how often to try again.
+            http_session: a session of `requests` to make HTTP requests with, one at a time, instead of connections of
+                our own; it says itself which proxy and which TLS it uses, and stays open when the client is closed.
+            webhook_secret: what webhooks are signed with (OPENAI_WEBHOOK_SECRET), for `webhooks`.
 
         Raises:
             ConfigurationError: a value cannot work.
@@ -71,7 +82,14 @@ class Client(ClosesOnExit):
             headers=default_headers,
             query=default_query,
         )
-        self._set_up(endpoint, timeout, options, retry_policy(retry, connect_retries=max_retries))
+        self._set_up(
+            endpoint,
+            timeout,
+            options,
+            retry_policy(retry, connect_retries=max_retries),
+            http_session=http_session,
+            webhook_secret=webhook_secret,
+        )
 
     def _set_up(
         self,
@@ -79,6 +97,9 @@ class Client(ClosesOnExit):
         timeout: float | None | NotGiven,
         options: ConnectionOptions | Mapping[str, Any] | None,
         retry: RetryPolicy,
+        *,
+        http_session: requests.Session | None,
+        webhook_secret: str | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
@@ -86,6 +107,8 @@ class Client(ClosesOnExit):
         self.retry = retry
         self._sessions: dict[int, weakref.ref[Session[Any, Any, Any]]] = {}
         self._pauses: dict[int, Waiter] = {}
+        self.http = HttpCaller(self, http_session)
+        self.webhook_secret = webhook_secret or os.environ.get("OPENAI_WEBHOOK_SECRET")
         self._closed = False
 
     @classmethod
@@ -103,6 +126,7 @@ class Client(ClosesOnExit):
         options: ConnectionOptions | Mapping[str, Any] | None = None,
         max_retries: int | None = None,
         retry: RetryPolicy | Mapping[str, Any] | None = None,
+        http_session: requests.Session | None = None,
     ) -> Client:
         """Make a client for an Azure OpenAI resource.
 
@@ -112,7 +136,7 @@ class Client(ClosesOnExit):
             api_key: the resource's key, or a function that returns one.
             token_provider: a function that returns an Entra token, called for every connection, instead of a key.
             api_version: of the preview API, e.g. "2025-04-01-preview". None: the v1 API, which has no versions.
-            timeout, default_headers, default_query, options, max_retries, retry: as for `Client`.
+            timeout, default_headers, default_query, options, max_retries, retry, http_session: as for `Client`.
 
         Raises:
             ConfigurationError: not exactly one of `api_key` and `token_provider`, or a value that cannot work.
@@ -128,7 +152,7 @@ class Client(ClosesOnExit):
             query=default_query,
         )
         policy = retry_policy(retry, connect_retries=max_retries)
-        client._set_up(resource, timeout, options, policy)  # noqa: SLF001  (a second constructor)
+        client._set_up(resource, timeout, options, policy, http_session=http_session)  # noqa: SLF001  (a second constructor)
         return client
 
     def __repr__(self) -> str:
@@ -138,6 +162,21 @@ class Client(ClosesOnExit):
     def realtime(self) -> RealtimeResource:
         """The Realtime API."""
         return RealtimeResource(self)
+
+    @property
+    def responses(self) -> ResponsesResource:
+        """The Responses API."""
+        return ResponsesResource(self)
+
+    @property
+    def webhooks(self) -> WebhooksResource:
+        """Webhooks: whether they are true, and what they tell."""
+        return WebhooksResource(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `close` was not called yet."""
+        return not self._closed
 
     def check_open(self) -> None:
         """Raise `LocalProtocolError` if the client was closed."""
@@ -172,10 +211,14 @@ class Client(ClosesOnExit):
         self.check_open()
 
     def close(self) -> None:
-        """Close every session that is open, and end every wait before a retry. Any thread, any number of times."""
+        """Close every session and every HTTP request that is open, and end every wait before a retry.
+
+        Any thread, any number of times.
+        """
         self._closed = True
         for waiter in tuple(self._pauses.values()):
             waiter.wake()
+        self.http.close()
         sessions = [session for reference in tuple(self._sessions.values()) if (session := reference()) is not None]
         self._sessions = {}
         for session in sessions:

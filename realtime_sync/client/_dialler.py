@@ -9,15 +9,13 @@ from attrs import define, field
 
 from realtime_sync.client._endpoint import Endpoint, merge_headers
 from realtime_sync.config import ConnectionOptions, Retrying, RetryPolicy
-from realtime_sync.errors import ConfigurationError, ConnectError
+from realtime_sync.errors import ConnectError
 from realtime_sync.http import settle
 from realtime_sync.session import Deadline
 from realtime_sync.transport import Connection
 from realtime_sync.transport import connect as connect_once
 
 __all__ = ["Dialler"]
-
-_CHANGES = frozenset({"extra_query", "extra_headers", "abort"})
 
 
 @define(eq=False, kw_only=True)
@@ -96,13 +94,7 @@ class Dialler:
         Raises:
             ConfigurationError: the hook returned something else than it may.
         """
-        hook = self.policy.on_retry
-        changes: Any = hook(retrying) if hook is not None else None
-        if changes is None:
-            return True
-        if not isinstance(changes, Mapping) or not _CHANGES.issuperset(changes):
-            msg = f"on_retry must return None or a mapping with any of {', '.join(sorted(_CHANGES))}"
-            raise ConfigurationError(msg)
+        changes = self.policy.consult(retrying)
         self.extra_query = changes.get("extra_query", self.extra_query)
         self.extra_headers = changes.get("extra_headers", self.extra_headers)
         return not changes.get("abort", False)

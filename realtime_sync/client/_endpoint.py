@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -18,7 +18,8 @@ AUTHORIZATION = "Authorization"
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 KEYED_DOMAINS = ("openai.com", "openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com")
 
-_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_HTTP_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 @frozen(kw_only=True)
@@ -118,7 +119,17 @@ class Endpoint:
         Raises:
             ConfigurationError: the base URL is no URL of this kind.
         """
-        base = self.websocket_base_url or self.base_url
+        return self._url(self.websocket_base_url or self.base_url, _WEBSOCKET_SCHEMES, path, query)
+
+    def http_url(self, path: str, query: Mapping[str, Any]) -> str:
+        """Return the HTTP URL of a path, likewise. A sequence in the query goes out as ``name[]=…`` for each value.
+
+        Raises:
+            ConfigurationError: the base URL is no URL of this kind.
+        """
+        return self._url(self.base_url, _HTTP_SCHEMES, path, query)
+
+    def _url(self, base: str, schemes: Mapping[str, str], path: str, query: Mapping[str, Any]) -> str:
         try:
             parts = urlsplit(base)
             host, _ = parts.hostname, parts.port
@@ -128,13 +139,13 @@ class Endpoint:
         if "@" in parts.netloc:
             msg = "the base URL holds a user name or password: pass credentials as api_key or in default_headers"
             raise ConfigurationError(msg)
-        scheme = _SCHEMES.get(parts.scheme.lower())
+        scheme = schemes.get(parts.scheme.lower())
         if scheme is None or not host:
             msg = "the base URL must look like https://host/v1 (or http, ws, wss)"
             raise ConfigurationError(msg)
-        pairs = dict(parse_qsl(parts.query, keep_blank_values=True))
-        pairs.update({name: str(value) for name, value in {**self.query, **query}.items() if value is not None})
-        return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + path, urlencode(pairs), ""))
+        pairs: dict[str, str | list[str]] = dict(parse_qsl(parts.query, keep_blank_values=True))
+        pairs.update(_query_pairs({**self.query, **query}))
+        return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + path, urlencode(pairs, doseq=True), ""))
 
     def request_headers(self, url: str, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the headers for a request, fetching the key anew if it is a function.
@@ -163,6 +174,18 @@ class Endpoint:
             msg = f"api_key must be a string or a function that returns one; got {type(key).__name__}"
             raise ConfigurationError(msg)
         return key
+
+
+def _query_pairs(query: Mapping[str, Any]) -> Iterator[tuple[str, str | list[str]]]:
+    for name, value in query.items():
+        if isinstance(value, list | tuple):
+            yield f"{name}[]", [_query_text(each) for each in value]
+        elif value is not None:
+            yield name, _query_text(value)
+
+
+def _query_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _needs_key(url: str) -> bool:

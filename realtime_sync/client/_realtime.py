@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from realtime_sync.client._calls import CallsResource
+from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import Endpoint
 from realtime_sync.client._retrying import retry_policy
+from realtime_sync.client._secrets import ClientSecretsResource, TranslationsResource
 from realtime_sync.config import ConnectionOptions, RetryChanges, Retrying, RetryPolicy
-from realtime_sync.errors import ConfigurationError, LocalProtocolError, ToolError
+from realtime_sync.errors import ConfigurationError, ToolError
 from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of, name_of_tool, part_of
 from realtime_sync.session import Core, Deadline
 from realtime_sync.tools import MAX_TOOL_ROUNDS, TOOL_TIMEOUT, Toolbox, tool
@@ -28,6 +31,21 @@ class RealtimeResource:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+
+    @property
+    def client_secrets(self) -> ClientSecretsResource:
+        """Keys that start sessions until they expire."""
+        return ClientSecretsResource(self._client)
+
+    @property
+    def calls(self) -> CallsResource:
+        """Calls by WebRTC and SIP."""
+        return CallsResource(self._client)
+
+    @property
+    def translations(self) -> TranslationsResource:
+        """Keys for sessions that translate."""
+        return TranslationsResource(self._client)
 
     def connect(
         self,
@@ -88,7 +106,7 @@ class RealtimeResource:
         """
         client = self._client
         client.check_open()
-        merged = _limited(_one_of(options, websocket_connection_options), max_queue_size).over(client.options)
+        merged = limited(one_of(options, websocket_connection_options), max_queue_size).over(client.options)
         policy = retry_policy(
             retry,
             connect_retries=max_retries,
@@ -100,7 +118,7 @@ class RealtimeResource:
         ).over(client.retry)
         toolbox = Toolbox(timeout=tool_timeout, max_rounds=max_tool_rounds)
         config = _session_config(session, modalities, _all_tools(session, tools, toolbox), intent)
-        callbacks = _checked(handlers or {})
+        callbacks = checked_handlers(handlers or {})
         dialler = Dialler(
             endpoint=client.endpoint,
             path="/realtime",
@@ -125,43 +143,9 @@ class RealtimeResource:
             if config:
                 opened.session.update(config, wait=True, timeout=deadline.remaining())
         except BaseException:
-            _give_up(core, opened)
+            give_up(core, opened)
             raise
         return opened
-
-
-def _one_of(
-    options: ConnectionOptions | Mapping[str, Any] | None, other: ConnectionOptions | Mapping[str, Any] | None
-) -> ConnectionOptions:
-    if options is not None and other is not None:
-        msg = "give options or websocket_connection_options, not both: they mean the same"
-        raise ConfigurationError(msg)
-    return ConnectionOptions.of(options if options is not None else other)
-
-
-def _limited(options: ConnectionOptions, max_queue_size: int | None) -> ConnectionOptions:
-    if max_queue_size is None:
-        return options
-    if "write_limit" in options.given:
-        msg = "give write_limit or max_queue_size, not both: they mean the same"
-        raise ConfigurationError(msg)
-    return ConnectionOptions.of({"write_limit": max_queue_size}).over(options)
-
-
-def _checked(handlers: Mapping[str, Callable[[Any], object]]) -> Mapping[str, Callable[[Any], object]]:
-    for name, handler in handlers.items():
-        if not callable(handler):
-            msg = f"the handler for {name!r} must be callable; got {handler!r}"
-            raise LocalProtocolError(msg)
-    return handlers
-
-
-def _give_up(core: Core, opened: RealtimeSession) -> None:
-    if core.reader.thread.ident is None:  # The reader never ran, so nobody would answer a close.
-        core.connection.abort()
-        core.closing = True
-    else:
-        opened.close()
 
 
 def _query(model: str | None, call_id: str | None, intent: str | None, endpoint: Endpoint) -> dict[str, str]:

@@ -14,9 +14,9 @@ from realtime_sync.errors import (
     TRANSIENT_STATUSES,
     ConfigurationError,
     ConnectError,
-    HandshakeRejected,
     ProxyError,
     RealtimeSyncError,
+    StatusError,
 )
 
 __all__ = ["RetryChanges", "RetryPolicy", "Retrying"]
@@ -33,6 +33,9 @@ class RetryChanges(TypedDict, total=False):
     """True: do not try again; the error is raised."""
 
 
+_CHANGES = frozenset(RetryChanges.__annotations__)
+
+
 @frozen(kw_only=True)
 class Retrying:
     """What a `RetryPolicy.on_retry` hook is told before another attempt.
@@ -41,7 +44,8 @@ class Retrying:
         attempt: which retry this is, counted from 1.
         max_attempts: how many there are at most.
         delay: seconds until then.
-        error: why: the `ConnectError` of the attempt before, or the `ConnectionClosed` of the lost connection.
+        error: why: the `ConnectError` or `StatusError` of the attempt before, or the `ConnectionClosed` of the lost
+            connection.
         close_code: of the lost connection; None while connecting for the first time.
         extra_query, extra_headers: as they are now.
     """
@@ -101,7 +105,8 @@ class RetryPolicy(Layered):
     """
 
     connect_retries: int = option(2, check=_count)
-    """More attempts when connecting fails the first time. All of them, and the waits, share one `open_timeout`."""
+    """More attempts when connecting fails the first time. All of them, and the waits, share one `open_timeout`. As many
+    for an HTTP request, within its own time-out."""
     reconnect: bool = option(default=False, check=_flag)
     """Dial again when an open connection is lost."""
     reconnect_retries: int = option(5, check=_count)
@@ -119,7 +124,7 @@ class RetryPolicy(Layered):
     close_codes: frozenset[int] = option(frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1015}), check=_numbers)
     """Close codes after which a new connection is likely to work."""
     statuses: frozenset[int] = option(TRANSIENT_STATUSES, check=_numbers, repr=False)
-    """HTTP statuses of a refused upgrade (or of a proxy) that are worth another attempt: 408, 409, 429 and all 5xx."""
+    """HTTP statuses (of a request, an upgrade, a proxy) that are worth another attempt: 408, 409, 429 and all 5xx."""
     on_retry: Callable[[Retrying], RetryChanges | None] | None = option(None, check=_hook, repr=False)
     """Called before each wait; may change query or headers, or abort. Runs on the thread that dials."""
     resume: Literal["session", "conversation"] = option("session", check=_resume)
@@ -135,16 +140,30 @@ class RetryPolicy(Layered):
         return max(longest * random() if self.jitter else longest, retry_after or 0.0)
 
     def retries(self, error: BaseException) -> bool:
-        """Tell whether dialling again may help after `error`."""
-        if not isinstance(error, ConnectError):
-            return False
-        if isinstance(error, HandshakeRejected):
+        """Tell whether dialling again, or making an HTTP request again, may help after `error`."""
+        if isinstance(error, StatusError):
             wish = error.headers.get("x-should-retry", "").lower()
             allowed = wish == "true" or (wish != "false" and error.status in self.statuses)
             return allowed and (error.retry_after or 0.0) <= self.max_retry_after
+        if not isinstance(error, ConnectError):
+            return False
         if isinstance(error, ProxyError) and error.status is not None:
             return error.status in self.statuses
         return error.transient
+
+    def consult(self, retrying: Retrying) -> RetryChanges:
+        """Tell the hook, if there is one, what is about to happen, and return what it changes.
+
+        Raises:
+            ConfigurationError: the hook returned something else than it may.
+        """
+        changes: Any = self.on_retry(retrying) if self.on_retry is not None else None
+        if changes is None:
+            return {}
+        if not isinstance(changes, Mapping) or not _CHANGES.issuperset(changes):
+            msg = f"on_retry must return None or a mapping with any of {', '.join(sorted(_CHANGES))}"
+            raise ConfigurationError(msg)
+        return cast("RetryChanges", changes)
 
     def reconnects(self, close_code: int) -> bool:
         """Tell whether a connection that ended with this code is to be replaced."""

@@ -1,20 +1,40 @@
-"""What HTTP and WebSocket connections share, and the one place that knows `requests`, which loads when it is needed."""
+"""HTTP, by the same way as WebSocket connections; the one place that knows `requests`, which loads when needed.
+
+- `HttpClient` sends a request once and returns its `Answer`, of which `SseParser` makes events.
+- `settle` says what the environment adds to options; WebSocket connections ask it too.
+
+Importing this package loads none of it but `settle`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from realtime_sync.config import ConnectionOptions
 from realtime_sync.http._environment import settle
 
 if TYPE_CHECKING:
-    import requests
+    from realtime_sync.http._client import HttpClient
+    from realtime_sync.http._exchange import Answer, HttpRequest
+    from realtime_sync.http._multipart import multipart
+    from realtime_sync.http._sse import ServerSentEvent, SseParser
 
-__all__ = ["new_session", "settle"]
+__all__ = ["Answer", "HttpClient", "HttpRequest", "ServerSentEvent", "SseParser", "multipart", "settle"]
+
+_HOMES = {
+    "Answer": "_exchange",
+    "HttpClient": "_client",
+    "HttpRequest": "_exchange",
+    "ServerSentEvent": "_sse",
+    "SseParser": "_sse",
+    "multipart": "_multipart",
+}
 
 
-def new_session(settled: ConnectionOptions) -> requests.Session:
-    """Return a session for one server; see `realtime_sync.http._session`, which is loaded now."""
-    from realtime_sync.http import _session  # noqa: PLC0415  (loads requests)
-
-    return _session.new_session(settled)
+def __getattr__(name: str) -> Any:
+    """Load what a name stands for when it is first asked for. Any thread."""
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value

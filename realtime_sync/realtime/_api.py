@@ -104,6 +104,10 @@ class RealtimeApi:
         self.resumption = RealtimeResumption(self.book, mirror, same_session=self.is_call)
         return self.resumption
 
+    def complete(self, data: dict[str, Any]) -> None:
+        if data.get("event_id") is None:
+            data["event_id"] = self._core.new_event_id()
+
     def new_queue_locked(self) -> EventQueue:
         """Make and open a queue for a turn."""
         queue = self._core.new_queue()
@@ -159,6 +163,9 @@ class RealtimeApi:
                 self._tools_sent = data["event_id"], tools
         if turn is not None or data["type"] in _NOTED:
             self.book.sent(data, turn)
+
+    def interrupted_locked(self, data: Mapping[str, Any], claim: object) -> None:
+        """Nothing: who sent it is leaving, and a response that nobody claims is told by its own id."""
 
     def tools_locked(self) -> tuple[Any, ...]:
         """Return the session's tools, registered or not: as last sent, else as the server told them."""

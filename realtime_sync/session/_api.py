@@ -49,6 +49,14 @@ class Api(Protocol):
         """Meet the core, once, before the connection's first event."""
         ...
 
+    def complete(self, data: dict[str, Any]) -> None:
+        """Finish a caller's event, which has a type: give it an id, say, if events of this API have one. Any thread.
+
+        Raises:
+            LocalProtocolError: it cannot be sent.
+        """
+        ...
+
     def owner_locked(self, entry: Entry) -> EventQueue | _Discard | None:
         """Return whose event this is (None: the mailbox's), updating what the API tracks."""
         ...
@@ -59,6 +67,10 @@ class Api(Protocol):
 
     def sent_locked(self, data: Mapping[str, Any], claim: object) -> None:
         """Note an event at the moment it gets its place in the outgoing order. `claim`: what `Core.send` was given."""
+        ...
+
+    def interrupted_locked(self, data: Mapping[str, Any], claim: object) -> None:
+        """Note an event as `sent_locked` does, if that was not done: an interrupt came when it had just been queued."""
         ...
 
     def refused_event_id(self, event: Any) -> str | None:

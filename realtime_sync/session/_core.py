@@ -271,17 +271,16 @@ class Core:
         return f"{self._id_prefix}{next(self._ids)}"
 
     def complete(self, event: Any) -> dict[str, Any]:
-        """Turn an event into a dict of its own with a type and an id.
+        """Turn an event into a dict of its own, with a type and whatever else the API wants of every event.
 
         Raises:
-            LocalProtocolError: it has no type, or a value that cannot be encoded.
+            LocalProtocolError: it has no type, or a value that cannot be sent.
         """
         data = to_wire(event)
         if not isinstance(data.get("type"), str):
             msg = "an event needs a 'type', a string"
             raise LocalProtocolError(msg)
-        if data.get("event_id") is None:
-            data["event_id"] = self.new_event_id()
+        self.api.complete(data)
         return data
 
     def send(
@@ -360,6 +359,8 @@ class Core:
                     self.acknowledgements.forget(held.pending)
             elif self.holder is not None and not self.holder.ledger.knows_locked(held):
                 self._note_queued_locked(held, queued_before)
+            else:
+                self.api.interrupted_locked(held.data, held.claim)
             raise
         if held.pending is not None:
             self.acknowledgements.forget(held.pending)
@@ -419,7 +420,7 @@ class Core:
                 raise RequestTimeout(msg, replay_safe=True)
             cause = server_error(pending.suspect) if pending.suspect is not None else None
             hint = f", but an error that names no event came meanwhile: {cause}" if cause is not None else ""
-            msg = f"no answer to {data['type']} ({data['event_id']}) in time; its outcome is not known{hint}"
+            msg = f"no answer to {data['type']} ({pending.event_id}) in time; its outcome is not known{hint}"
             raise RequestTimeout(msg) from cause
         if pending.error is not None:
             raise pending.error
@@ -432,13 +433,16 @@ class Core:
         with self.lock:
             return self.holder.ledger.withdraw_locked(pending.event_id)
 
-    def submit(self, data: dict[str, Any]) -> None:
-        """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks."""
+    def submit(self, data: dict[str, Any], claim: object = None) -> None:
+        """Have the reader send an event as soon as there is room. Any thread, also under the lock; never blocks.
+
+        `claim`: for the API, as in `send`.
+        """
         generation = self.generation
 
         def submit() -> None:
             if generation == self.generation:  # Otherwise it is about a session that is lost.
-                self.reader.unsent.append(data)
+                self.reader.unsent.append((data, claim))
 
         self.post(submit)
 

@@ -48,8 +48,8 @@ class Reader:
     _core: Core
     name: str
     thread: threading.Thread = field(init=False)
-    unsent: deque[dict[str, Any]] = field(init=False, factory=deque)
-    """Events of the library's own, waiting for room in the outgoing queue."""
+    unsent: deque[tuple[dict[str, Any], object]] = field(init=False, factory=deque)
+    """Events of the library's own, with their claims, waiting for room in the outgoing queue."""
     unknown: int = field(init=False, default=0)
     undecodable: int = field(init=False, default=0)
     _decode: Callable[[str | bytes], Any] = field(init=False)
@@ -140,11 +140,11 @@ class Reader:
             core.connection.pump()
             if not done:
                 return True
-        while self.unsent and self._send(self.unsent[0]):
+        while self.unsent and self._send(*self.unsent[0]):
             self.unsent.popleft()
         return bool(self.unsent)
 
-    def _send(self, data: dict[str, Any]) -> bool:
+    def _send(self, data: dict[str, Any], claim: object) -> bool:
         core = self._core
         with core.lock:
             try:
@@ -153,7 +153,7 @@ class Reader:
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
             core.acknowledgements.register(data, waited_for=False)
-            core.api.sent_locked(data, None)
+            core.api.sent_locked(data, claim)
             core.events_sent += 1
         core.connection.pump()
         return True

@@ -57,7 +57,8 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
             extra_body: fields to send beside them.
 
         Returns:
-            The event's `event_id`; one is added if it is missing. An `error` about the event names it.
+            The event's `event_id`; one is added if it is missing. An `error` about the event names it. Events of the
+            Responses API have none: there it is empty.
 
         Raises:
             LocalProtocolError: it has no type, a field that events of its type do not have, or a value that cannot be
@@ -68,7 +69,7 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
         self._core.check()
         data = self._core.complete(body_of(self._core.api.registry, event, extra_body))
         self._core.send(data)
-        event_id: str = data["event_id"]
+        event_id: str = data.get("event_id", "")
         return event_id
 
     def request(

@@ -22,7 +22,7 @@ from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._tls import start_tls, tls_context
 from realtime_sync.transport._tunnel import open_tunnel
 
-__all__ = ["connect"]
+__all__ = ["connect", "open_stream"]
 
 
 def connect(
@@ -70,6 +70,21 @@ def connect(
             received=upgraded.rest,
             codec=upgraded.codec,
         )
+    except BaseException:
+        route.close()
+        raise
+
+
+def open_stream(request: Request, options: ConnectionOptions, deadline: Deadline) -> Stream:
+    """Connect as `connect` does, through proxy and TLS, and stop before the upgrade: HTTP goes the same way.
+
+    Raises:
+        ConfigurationError, ProxyError, ConnectTimeout, ConnectError: as `connect`.
+    """
+    route = _Route(request, options, None, deadline, Steps(None))
+    try:
+        route.reach()
+        return Stream(route.sock)
     except BaseException:
         route.close()
         raise
@@ -146,7 +161,7 @@ def _check_secrets(proxy: Proxy, request: Request, options: ConnectionOptions) -
     """Refuse what `Request` allows: credentials in the clear to this machine, if they would pass another one."""
     if request.secrets and not request.is_secure and not options.allow_insecure and not is_loopback(proxy.host):
         msg = (
-            f"refusing to send credentials unencrypted through the proxy {proxy.address}: use wss://, or no proxy for "
+            f"refusing to send credentials unencrypted through the proxy {proxy.address}: use TLS, or no proxy for "
             f"{request.host} (proxy=None, or NO_PROXY in the environment)"
         )
         raise ConfigurationError(msg)

@@ -8,11 +8,8 @@ also prints what it sees when tracing is on, and so is not shown the path, the q
 
 from __future__ import annotations
 
-import email.utils
 import http.client
 import io
-import json
-import time
 from collections.abc import Mapping
 from typing import Any, Final, cast, final
 
@@ -24,6 +21,7 @@ from realtime_sync.extensions import Codec
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._exchange import MAX_HEAD, Exchange, status_of
 from realtime_sync.transport._extensions import agree
+from realtime_sync.transport._refusal import api_error, retry_after
 from realtime_sync.transport._request import Request
 from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._tls import wants_client_certificate
@@ -177,7 +175,7 @@ def _rejection(carrier: _Carrier, request: Request, deadline: Deadline) -> Excep
     headers = _headers(carrier.head)
     headers.pop("set-cookie", None)
     body = request.redact(_read_body(carrier, deadline))
-    details = _api_error(body)
+    details = api_error(body)
     said = details.get("message")
     if 300 <= status < 400:  # noqa: PLR2004
         advice = "redirects are not followed: use the final address as the URL"
@@ -191,7 +189,7 @@ def _rejection(carrier: _Carrier, request: Request, deadline: Deadline) -> Excep
         param=details.get("param"),
         body=body,
         headers=headers,
-        retry_after=_retry_after(headers),
+        retry_after=retry_after(headers),
     )
 
 
@@ -234,33 +232,3 @@ def _read_body(carrier: _Carrier, deadline: Deadline) -> str:
         except (http.client.HTTPException, ConnectError, OSError, ValueError):
             body += b""  # What has come is what there is.
     return body.decode("utf-8", "replace")
-
-
-def _api_error(body: str) -> dict[str, Any]:
-    """Return message, code and param from an error body of the API's shape, as far as it has them."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    error = document.get("error") if isinstance(document, dict) else None
-    if isinstance(error, str):
-        return {"message": error}
-    if not isinstance(error, dict):
-        return {}
-    return {key: error[key] for key in ("message", "code", "param") if isinstance(error.get(key), str)}
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that the server asks to wait, from a number or a date."""
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * scale
-        except (KeyError, ValueError):
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    try:
-        when = email.utils.parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
-    return max(0.0, when.timestamp() - time.time())

@@ -1,4 +1,4 @@
-"""What is asked of the server: the URL and the request headers, checked before anything is sent."""
+"""What is asked of the server, over HTTP too: URL and request headers, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ _OURS: Final = frozenset(
 _CREDENTIALS: Final = frozenset({"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key"})
 _SECRET_SUBPROTOCOL: Final = "openai-insecure-api-key."  # noqa: S105  # announces a secret, is none
 _SHORTEST_SECRET: Final = 6
+_WEBSOCKET: Final = ("wss", "ws")
+_HTTP: Final = ("https", "http")
 
 
 @frozen(kw_only=True)
 class Request:
-    """One WebSocket upgrade request, complete and legal."""
+    """One request, of an upgrade or of plain HTTP, complete and legal."""
 
     is_secure: bool
     host: str
@@ -54,7 +56,7 @@ class Request:
     """Path and query, percent-encoded. The query may hold credentials."""
     host_header: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    """All headers but those of the upgrade itself."""
+    """All headers but `Host` and those of the upgrade itself."""
     subprotocols: tuple[str, ...] = field(repr=False)
     extensions: tuple[Extension, ...] = ()
     """What is offered, for the answer to be checked against."""
@@ -68,35 +70,51 @@ class Request:
         Raises:
             ConfigurationError: something cannot work, or would send credentials in the clear.
         """
+        return cls._checked(url, options, headers, _WEBSOCKET)
+
+    @classmethod
+    def build_http(cls, url: str, options: ConnectionOptions, headers: Mapping[str, str] | None) -> Request:
+        """Check the URL and the headers of a plain HTTP request, by the same rules.
+
+        Raises:
+            ConfigurationError: something cannot work, or would send credentials in the clear.
+        """
+        return cls._checked(url, options, headers, _HTTP)
+
+    @classmethod
+    def _checked(
+        cls, url: str, options: ConnectionOptions, headers: Mapping[str, str] | None, schemes: tuple[str, str]
+    ) -> Request:
         _check_str(url, "the URL")
-        scheme, host, port, resource, userinfo = _split(url)
+        scheme, host, port, resource, userinfo = _split(url, schemes)
         merged = _merge(options, headers)
         if userinfo is not None:
             merged.setdefault("authorization", ("Authorization", _basic(userinfo)))
-        _check_subprotocols(options.subprotocols)
-        secrets = _secrets(merged, resource, options.subprotocols)
-        if secrets and scheme == "ws" and not is_loopback(host) and not options.allow_insecure:
+        subprotocols = options.subprotocols if schemes is _WEBSOCKET else ()
+        _check_subprotocols(subprotocols)
+        secrets = _secrets(merged, resource, subprotocols)
+        if secrets and scheme != schemes[0] and not is_loopback(host) and not options.allow_insecure:
             msg = (
                 f"refusing to send credentials unencrypted to {host}: "
-                "use wss://, or the option allow_insecure=True if the network is yours"
+                f"use {schemes[0]}://, or the option allow_insecure=True if the network is yours"
             )
             raise ConfigurationError(msg)
-        default_port = port == (443 if scheme == "wss" else 80)
+        default_port = port == (443 if scheme == schemes[0] else 80)
         bracketed = f"[{host}]" if ":" in host else host
         _, host_header = merged.pop("host", ("", bracketed if default_port else f"{bracketed}:{port}"))
-        if options.subprotocols:
-            merged["sec-websocket-protocol"] = ("Sec-WebSocket-Protocol", ", ".join(options.subprotocols))
-        extensions = offered(options)
+        if subprotocols:
+            merged["sec-websocket-protocol"] = ("Sec-WebSocket-Protocol", ", ".join(subprotocols))
+        extensions = offered(options) if schemes is _WEBSOCKET else ()
         if extensions:
             merged["sec-websocket-extensions"] = ("Sec-WebSocket-Extensions", offer_header(extensions))
         return cls(
-            is_secure=scheme == "wss",
+            is_secure=scheme == schemes[0],
             host=host,
             port=port,
             resource=resource,
             host_header=host_header,
             headers=tuple(merged.values()),
-            subprotocols=options.subprotocols,
+            subprotocols=subprotocols,
             extensions=extensions,
             secrets=secrets,
         )
@@ -143,7 +161,7 @@ def _check_str(value: object, what: str) -> None:
         raise ConfigurationError(msg)
 
 
-def _split(url: str) -> tuple[str, str, int, str, str | None]:
+def _split(url: str, schemes: tuple[str, str]) -> tuple[str, str, int, str, str | None]:
     """Return scheme, host, port, resource and user information; no message repeats more than the host."""
     if _BAD_IN_URL.search(url):
         msg = "the URL contains a space, a line break or another control character: percent-encode it"
@@ -154,16 +172,17 @@ def _split(url: str) -> tuple[str, str, int, str, str | None]:
     except ValueError:
         msg = "the URL is malformed: its host or port cannot be read"
         raise ConfigurationError(msg) from None
-    if parts.scheme not in ("ws", "wss"):
-        msg = "a WebSocket URL begins with wss:// or ws://" + (
-            f", not {parts.scheme}://" if parts.scheme in ("http", "https") else ""
+    if parts.scheme not in schemes:
+        kind = "a WebSocket" if schemes is _WEBSOCKET else "an HTTP"
+        msg = f"{kind} URL begins with {schemes[0]}:// or {schemes[1]}://" + (
+            f", not {parts.scheme}://" if parts.scheme in (*_HTTP, *_WEBSOCKET) else ""
         )
         raise ConfigurationError(msg)
     if not host or port == 0:
         msg = "the URL has no host" if not host else "the URL has port 0"
         raise ConfigurationError(msg)
     if parts.fragment:
-        msg = "a WebSocket URL has no fragment: percent-encode '#' as %23"
+        msg = f"{'a WebSocket' if schemes is _WEBSOCKET else 'the'} URL has no fragment: percent-encode '#' as %23"
         raise ConfigurationError(msg)
     if not host.isascii():
         try:
@@ -178,7 +197,7 @@ def _split(url: str) -> tuple[str, str, int, str, str | None]:
         "?" + quote(parts.query, safe="/?!$&'()*+,;=:@%~[]") if parts.query else ""
     )
     userinfo = parts.netloc.rpartition("@")[0] if "@" in parts.netloc else None
-    return parts.scheme, host, port or (443 if parts.scheme == "wss" else 80), resource, userinfo
+    return parts.scheme, host, port or (443 if parts.scheme == schemes[0] else 80), resource, userinfo
 
 
 def _basic(userinfo: str) -> str:
@@ -207,7 +226,7 @@ def _check_header(name: str, value: str) -> None:
         msg = f"illegal character in a header name (it begins with {legal.group() if legal else ''!r})"
         raise ConfigurationError(msg)
     if name.lower() in _OURS:
-        msg = f"the header {name} belongs to the WebSocket upgrade itself and cannot be set"
+        msg = f"the header {name} belongs to the WebSocket upgrade, or to HTTP itself, and cannot be set"
         raise ConfigurationError(msg)
     if _BAD_IN_VALUE.search(value):
         msg = f"the value of the header {name} contains a line break or another control character"

@@ -2,6 +2,7 @@
 
 - `parse_event` and `event_decoder` make events of messages.
 - `encode_event` and `to_wire` make messages of events.
+- `parse_object` and `plain_object` do both for objects that are no events: the bodies of HTTP.
 - `value_maker` and `to_plain` do the same for the users' own types.
 - `event_names` and `field_names` list what a catalogue knows.
 
@@ -10,8 +11,8 @@ Importing this package loads no catalogue.
 
 from __future__ import annotations
 
-from realtime_sync.wire._decode import event_decoder, event_names, field_names, parse_event
-from realtime_sync.wire._encode import encode_event, to_wire
+from realtime_sync.wire._decode import event_decoder, event_names, field_names, parse_event, parse_object
+from realtime_sync.wire._encode import encode_event, plain_object, to_wire
 from realtime_sync.wire._values import to_plain, value_maker
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "event_names",
     "field_names",
     "parse_event",
+    "parse_object",
+    "plain_object",
     "to_plain",
     "to_wire",
     "value_maker",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from realtime_sync.errors import DecodeError
-from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent
+from realtime_sync.types._base import Event, UndecodableEvent, UnknownEvent, WireObject
 from realtime_sync.wire import json
 from realtime_sync.wire._misfit import name_of
 from realtime_sync.wire._registry import catalogue_of
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from realtime_sync.types.realtime import ServerEvent
     from realtime_sync.wire._catalogue import Catalogue
 
-__all__ = ["event_decoder", "event_names", "field_names", "parse_event"]
+__all__ = ["event_decoder", "event_names", "field_names", "parse_event", "parse_object"]
+
+_W = TypeVar("_W", bound=WireObject)
 
 
 def event_names(registry: str) -> frozenset[str]:
@@ -72,16 +74,29 @@ def parse_event(data: str | bytes, registry: str) -> ServerEvent:
     return event
 
 
+def parse_object(data: str | bytes, cls: type[_W]) -> _W:
+    """Return the object that a message holds, for a message that is no event: the body of an HTTP answer. Any thread.
+
+    Raises:
+        DecodeError: for malformed JSON, for JSON that is not an object, and for one that does not fit the class.
+    """
+    from realtime_sync.wire._converter import structure_function  # noqa: PLC0415  (as `Catalogue`, see `_registry`)
+
+    raw = _object(data)
+    try:
+        return structure_function(cls)(raw, None)
+    except Exception as error:  # noqa: BLE001  # whatever it was: the message does not fit
+        reason = str(error) or type(error).__name__
+    msg = f"the message is no {cls.__name__}: {reason}"
+    raise DecodeError(msg, raw=data)
+
+
 def _recover(data: str | bytes, catalogue: Catalogue) -> Event:
     """Make an event of a message that the fast way failed on: step by step, with the exact reader."""
     try:
-        raw = json.loads_exactly(data)
-    except RecursionError:
-        return _undecodable(data, "the message is nested too deeply")
-    except ValueError as error:
-        return _undecodable(data, f"the message is not JSON: {error}")
-    if not isinstance(raw, dict):
-        return _undecodable(data, f"the message is not a JSON object but {name_of(raw)}")
+        raw = _object(data)
+    except DecodeError as error:
+        return UndecodableEvent(data, error.with_traceback(None))
     sent = raw.get("type")
     if not isinstance(sent, str):
         found = f"{name_of(sent)} for a type" if "type" in raw else "no type"
@@ -93,6 +108,20 @@ def _recover(data: str | bytes, catalogue: Catalogue) -> Event:
         name = cls.type if cls is not None else sent
         # Not chained: a traceback would keep its frames alive for as long as the event.
         return UnknownEvent(name, raw, DecodeError(f"{sent} does not fit: {str(error) or type(error).__name__}"))
+
+
+def _object(data: str | bytes) -> dict[str, Any]:
+    try:
+        raw = json.loads_exactly(data)
+    except RecursionError:
+        reason = "the message is nested too deeply"
+    except ValueError as error:
+        reason = f"the message is not JSON: {error}"
+    else:
+        if isinstance(raw, dict):
+            return raw
+        reason = f"the message is not a JSON object but {name_of(raw)}"
+    raise DecodeError(reason, raw=data)
 
 
 def _undecodable(data: str | bytes, message: str) -> UndecodableEvent:

@@ -16,7 +16,7 @@ from realtime_sync.wire import json
 from realtime_sync.wire._misfit import name_of, path_text
 from realtime_sync.wire._structure import alternatives, describe, is_class, is_map, scalars_of
 
-__all__ = ["encode_event", "to_wire"]
+__all__ = ["encode_event", "plain_object", "to_wire"]
 
 _Path = tuple[str | int, ...]
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -59,6 +59,19 @@ def to_wire(event: Event | Mapping[str, Any]) -> dict[str, Any]:
         msg = "an event needs a 'type' that is a string"
         raise LocalProtocolError(msg)
     return raw
+
+
+def plain_object(value: WireObject | Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object that need be no event, the body of a request say, as JSON values. Any thread.
+
+    Raises:
+        LocalProtocolError: for a value that cannot be sent; the message names its place.
+    """
+    try:
+        return _object(value, ())
+    except RecursionError:
+        msg = "the object is nested too deeply, or contains itself"
+        raise LocalProtocolError(msg) from None
 
 
 def _is_flat(event: Any) -> bool:
