@@ -155,7 +155,7 @@ class LaneBook:
             self._sent_create(data, call)
             return
         running = self._by_response.get(data.get("previous_response_id") or "")
-        if running is not None and not any(each.data is data for each in running.steers):
+        if running is not None and not [each for each in running.steers if each.data is data]:
             running.steers.append(Steer(data, data["previous_response_id"]))
 
     def _sent_create(self, data: Mapping[str, Any], call: Call | None) -> None:
@@ -171,11 +171,12 @@ class LaneBook:
 
     def _by_hand(self, data: Mapping[str, Any], name: str | None) -> Call:
         lane = self.lanes.named(name)
-        known = next((call for call in lane.calls if call.body is data), None)
-        call = known or Call(wants=Wants.of(data, name), body=data)
-        self.active[call] = None
-        if known is None:
+        known = [call for call in lane.calls if call.body is data]
+        call = known[0] if known else Call(wants=Wants.of(data, name), body=data)
+        # The lane first: by that the call is known if an interrupt has this done again.
+        if not known:
             self.lanes.take(lane, call)
+        self.active[call] = None
         return call
 
     # -- coming in ----------------------------------------------------------------------------------------------------

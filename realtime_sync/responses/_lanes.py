@@ -61,7 +61,7 @@ class LaneState:
         return None
 
     def is_free_for(self, call: Call) -> bool:
-        return not self.calls and not any(fork.ticket < call.ticket for fork in self.holds)
+        return not self.calls and not [fork for fork in self.holds if fork.ticket < call.ticket]
 
 
 @define(eq=False)
@@ -77,6 +77,7 @@ class LaneTable:
     """By response: the lane that remembers it."""
     _unstored: OrderedDict[str, bool] = field(init=False, factory=OrderedDict)
     """The newest responses of this connection, and whether nothing but a lane remembers them."""
+    _next_name: int = field(init=False, default=0)
     _uses: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
 
     def __attrs_post_init__(self) -> None:
@@ -124,14 +125,14 @@ class LaneTable:
     def _unused(self) -> str | None:
         if len(self.lanes) > MAX_NAMES:
             return None
-        return next(name for n in itertools.count() if (name := f"rts-{n}") not in self.lanes)
+        while f"rts-{self._next_name}" in self.lanes:
+            self._next_name += 1
+        return f"rts-{self._next_name}"
 
     def close_names(self) -> None:
         """Use no further name: the server has counted more than this table."""
-        for n in itertools.count():
-            if len(self.lanes) > MAX_NAMES:
-                break
-            self.lanes.setdefault(f"unknown-{n}", LaneState(f"unknown-{n}", retired=True))
+        while (name := self._unused()) is not None:
+            self.lanes[name] = LaneState(name, retired=True)
 
     # -- choosing -----------------------------------------------------------------------------------------------------
 
@@ -190,7 +191,7 @@ class LaneTable:
         previous = call.wants.previous
         if previous is None or home is None or home is lane or not home.calls:
             return True
-        running = any(each.response_id == previous for each in home.calls)
+        running = [each for each in home.calls if each.response_id == previous]
         return not running and not self._unstored.get(previous, True)
 
     def _any(self, call: Call, wanted: Collection[LaneState], home: LaneState | None) -> LaneState | None:

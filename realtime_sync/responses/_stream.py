@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.errors import (
@@ -23,8 +23,6 @@ from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, Waiter
 from realtime_sync.types import UnknownEvent, UnknownObject, WireObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from realtime_sync.types.responses import Response, ServerEvent
 
 __all__ = ["ResponseStream", "start", "steer_event"]
@@ -325,6 +323,9 @@ def _send(core: Core, api: ResponsesApi, call: Call, deadline: Deadline) -> None
 def steer_event(response_id: str, given: Any) -> Any:
     """Return the event that gives a running response something more."""
     content = (given,) if isinstance(given, Mapping | WireObject | UnknownObject) else given
+    if not isinstance(content, str) and isinstance(content, Iterable):
+        # Plain, because a message for a request is of another class than one for a steer, though they look the same.
+        content = [each.to_dict() if isinstance(each, WireObject | UnknownObject) else each for each in content]
     from realtime_sync.types.responses import ResponseSteerEvent  # noqa: PLC0415  (the catalogue loads on first use)
 
     return ResponseSteerEvent(previous_response_id=response_id, input=content)

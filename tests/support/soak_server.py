@@ -22,7 +22,9 @@ LOOK_EVERY = 1.0
 
 
 class Audit:
-    """Reads event ids of the form ``stream:number``: in each stream numbers only rise.
+    """Reads event ids of the form ``stream:number``: on one connection the numbers of a stream only rise, and none comes twice.
+
+    What a lost connection still brings may come after the first of the next connection.
 
     Threads: `look` is called by one at a time.
     """
@@ -31,7 +33,8 @@ class Audit:
         self._server = server
         self._last_event: ReceivedEvent | None = None
         self._last: dict[str, int] = {}
-        self._missing: dict[str, list[int]] = {}
+        self._on_connection: dict[tuple[str, int], int] = {}
+        self._missing: dict[str, set[int]] = {}
         self._wrong: list[str] = []
 
     def look(self) -> None:
@@ -45,20 +48,27 @@ class Audit:
             self._last_event = event
             stream, colon, number = event["event_id"].partition(":")
             if colon:
-                self._take(stream, int(number))
+                self._take(stream, int(number), event.connection)
 
-    def _take(self, stream: str, number: int) -> None:
-        last = self._last.get(stream, -1)
-        if number <= last:
-            self._wrong.append(f"{stream}:{number} after {last}")
-            return
-        self._missing.setdefault(stream, []).extend(range(last + 1, number))
-        self._last[stream] = number
+    def _take(self, stream: str, number: int, connection: int) -> None:
+        before = self._on_connection.get((stream, connection), -1)
+        last, missing = self._last.get(stream, -1), self._missing.setdefault(stream, set())
+        if number <= before:
+            self._wrong.append(f"{stream}:{number} after {before}")
+        elif number > last:
+            missing.update(range(last + 1, number))
+            self._last[stream] = number
+        elif number in missing:
+            missing.remove(number)
+        else:
+            self._wrong.append(f"{stream}:{number} twice")
+        self._on_connection[stream, connection] = number
 
     def report(self) -> dict[str, Any]:
         """Return the last number and the missing ones of every stream, and what came twice or out of order."""
         self.look()
-        return {"last": self._last, "missing": self._missing, "wrong": self._wrong}
+        missing = {stream: sorted(numbers) for stream, numbers in self._missing.items()}
+        return {"last": self._last, "missing": missing, "wrong": self._wrong}
 
 
 def main(certificate: str, key: str, seed: str, low: str, high: str) -> None:
