@@ -157,6 +157,7 @@ EXAMPLES = [
     errors.ClosedError(),
     errors.TurnInterrupted(partial="so far", code=1006),
     errors.ReconnectFailed("gone", unsent=({"type": "x"},), unconfirmed=("evt_1",), attempts=2, code=1012),
+    errors.ConnectionRetiring("too old", server_error={"code": "x"}),
     errors.ToolError("no schema for that"),
     errors.ReceiveTimeout("x"),
     errors.SendTimeout("x", replay_safe=True),
