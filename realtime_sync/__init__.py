@@ -35,6 +35,8 @@ from realtime_sync.errors import (
     LocalProtocolError,
     MissingExtra,
     NotFoundError,
+    OutputInvalid,
+    OutputRefused,
     PermissionDeniedError,
     ProxyError,
     RateLimitError,
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     from realtime_sync import types as types  # for whoever writes realtime_sync.types
     from realtime_sync.client import Client
     from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
-    from realtime_sync.responses import Lane, ResponsesConnection, ResponseStream
+    from realtime_sync.responses import Conversation, ConversationStream, Lane, ResponsesConnection, ResponseStream
     from realtime_sync.session import Subscription
     from realtime_sync.tools import ToolContext, tool
     from realtime_sync.types import UndecodableEvent, UnknownEvent
@@ -77,6 +79,8 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionOptions",
     "ConnectionRetiring",
+    "Conversation",
+    "ConversationStream",
     "DecodeError",
     "ForkedError",
     "HandshakeRejected",
@@ -86,6 +90,8 @@ __all__ = [
     "LocalProtocolError",
     "MissingExtra",
     "NotFoundError",
+    "OutputInvalid",
+    "OutputRefused",
     "PermissionDeniedError",
     "ProxyError",
     "RateLimitError",
@@ -119,6 +125,8 @@ __all__ = [
 # Where the names are that are imported above for type checkers only.
 _HOMES = {
     "Client": "client",
+    "Conversation": "responses",
+    "ConversationStream": "responses",
     "Lane": "responses",
     "RealtimeSession": "realtime",
     "ResponseStream": "responses",

@@ -29,6 +29,8 @@ The tree (a test compares this drawing with the classes)::
     ├── RequestTimeout                      (also TimeoutError)
     ├── ServerError
     ├── ResponseFailed
+    ├── OutputInvalid
+    │   └── OutputRefused
     ├── DecodeError
     ├── SlowConsumer
     ├── AcknowledgementUnknown
@@ -67,6 +69,8 @@ __all__ = [
     "LocalProtocolError",
     "MissingExtra",
     "NotFoundError",
+    "OutputInvalid",
+    "OutputRefused",
     "PermissionDeniedError",
     "ProxyError",
     "RateLimitError",
@@ -468,6 +472,32 @@ class ResponseFailed(RealtimeSyncError):
         super().__init__(message)
         self.response = response
         self.turn = turn
+
+
+class OutputInvalid(RealtimeSyncError):
+    """An answer that does not fit the class it was asked for in (``parse=``). The turn itself is complete.
+
+    Attributes:
+        text: the answer as it came.
+        response: the whole response.
+    """
+
+    def __init__(self, message: str = "", *, text: str = "", response: Any = None) -> None:
+        super().__init__(message)
+        self.text = text
+        self.response = response
+
+
+class OutputRefused(OutputInvalid):
+    """The model refused to answer, in words instead of the form it was asked for.
+
+    Attributes:
+        refusal: what it said.
+    """
+
+    def __init__(self, message: str = "", *, refusal: str = "", text: str = "", response: Any = None) -> None:
+        super().__init__(message, text=text, response=response)
+        self.refusal = refusal
 
 
 class DecodeError(RealtimeSyncError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
+from realtime_sync.client._conversations import Conversations
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._http_responses import HttpResponses
 from realtime_sync.client._retrying import retry_policy
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["ResponsesResource"]
 
 
-class ResponsesResource(HttpResponses):
-    """The Responses API for one client: connections of WebSocket mode, and the verbs over HTTP. Any thread."""
+class ResponsesResource(Conversations, HttpResponses):
+    """The Responses API for one client: connections, conversations, and the verbs over HTTP. Any thread."""
 
     def connect(
         self,

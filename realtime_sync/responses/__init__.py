@@ -1,5 +1,10 @@
 """The Responses API in WebSocket mode: lanes of requests on one connection."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from realtime_sync.responses._api import ResponsesApi
 from realtime_sync.responses._call import ANY
 from realtime_sync.responses._connection import Lane, Lanes, ResponsesConnection
@@ -8,8 +13,14 @@ from realtime_sync.responses._parameters import CreateDefaults, CreateParameters
 from realtime_sync.responses._result import ResultBuilder
 from realtime_sync.responses._stream import ResponseStream
 
+if TYPE_CHECKING:
+    from realtime_sync.responses._conversation import Conversation
+    from realtime_sync.responses._conversation_stream import ConversationStream
+
 __all__ = [
     "ANY",
+    "Conversation",
+    "ConversationStream",
     "CreateDefaults",
     "CreateParameters",
     "Lane",
@@ -21,3 +32,15 @@ __all__ = [
     "create_body",
     "request_error",
 ]
+
+# Conversations read what responses hold, and so load the event catalogue: not before one is asked for.
+_HOMES = {"Conversation": "_conversation", "ConversationStream": "_conversation_stream"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what a name stands for when it is first asked for. Any thread."""
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
