@@ -8,9 +8,11 @@ storage, if it was stored at all.
 from __future__ import annotations
 
 import itertools
+import math
 import re
+import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from attrs import define, field
@@ -23,6 +25,8 @@ __all__ = ["LaneState", "LaneTable", "NoLanes"]
 
 MAX_NAMES: Final = 32
 MAX_KNOWN: Final = 4096
+REST_SECONDS: Final = 0.5
+"""How long a lane that alone remembers a response is kept for whoever may go on from there."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 _OURS: Final = re.compile(r"rts-(\d|[12]\d|3[01])")
 
@@ -45,6 +49,10 @@ class LaneState:
     """The response that it remembers, which may still be running."""
     used_at: int = 0
     """When it was last given to a request, as the table counts."""
+    left_at: float = -math.inf
+    """When the last request left it, monotonic."""
+    thread: int | None = None
+    """Whose request that was."""
     awaits_successor: bool = False
     """A steer waits for what the next request here goes on with."""
     retired: bool = False
@@ -70,6 +78,7 @@ class LaneTable:
 
     single: bool = False
     """The server knows no lanes: everything runs on the default one, whatever its name here."""
+    _clock: Callable[[], float] = time.monotonic
     lanes: dict[str | None, LaneState] = field(init=False)
     heads: dict[str, str] = field(init=False, factory=dict)
     """The newest response of each lane that a caller named, by that name."""
@@ -78,6 +87,8 @@ class LaneTable:
     _unstored: OrderedDict[str, bool] = field(init=False, factory=OrderedDict)
     """The newest responses of this connection, and whether nothing but a lane remembers them."""
     _next_name: int = field(init=False, default=0)
+    _unclaimed: int = field(init=False, default=0)
+    """How many responses that only a lane remembered were lost since one of them was gone on from."""
     _uses: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
 
     def __attrs_post_init__(self) -> None:
@@ -176,6 +187,7 @@ class LaneTable:
         """
         previous = call.wants.previous
         if previous is not None and self.is_evicted(previous):
+            self._unclaimed = 0
             raise _evicted(previous)
         needed, home = self.needed(call), self.home(previous)
         if needed is not None:
@@ -201,8 +213,19 @@ class LaneTable:
             return lane
         lendable = [lane for lane in self.lanes.values() if lane.ours and not lane.retired] or self._last_resort()
         free = [lane for lane in lendable if lane not in wanted and lane is not home and lane.is_free_for(call)]
+        rested = [lane for lane in free if self._is_rested(lane, call)]
         # A lane of whose response nothing is lost goes first, then the one whose chain has rested longest.
-        return min(free, key=lambda lane: (self._loses(lane), lane.used_at), default=None)
+        return min(rested, key=lambda lane: (self._loses(lane), lane.used_at), default=None)
+
+    def _is_rested(self, lane: LaneState, call: Call) -> bool:
+        """Tell whether nobody is expected to go on from what is lost with a lane.
+
+        Whoever got a response may be about to go on from it: unless this request is what they do instead, or nobody
+        does so here, as the responses of a whole round of lanes have shown.
+        """
+        if not self._loses(lane) or lane.thread == call.thread or self._unclaimed >= MAX_NAMES:
+            return True
+        return self._clock() - lane.left_at >= REST_SECONDS
 
     def _last_resort(self) -> list[LaneState]:
         if self.default.retired:
@@ -224,6 +247,7 @@ class LaneTable:
         """Take the lane back."""
         lane = call.lane
         if lane is not None and call in lane.calls:
+            lane.left_at, lane.thread = self._clock(), call.thread
             lane.calls.remove(call)
 
     def began(self, call: Call, response_id: str) -> None:
@@ -231,6 +255,10 @@ class LaneTable:
         lane = call.lane
         if lane is None:
             return
+        if call.wants.previous in self._unstored:
+            self._unclaimed = 0
+        elif self._loses(lane):
+            self._unclaimed += 1
         self._forget(lane)
         lane.latest = response_id
         lane.awaits_successor = False

@@ -17,6 +17,7 @@ from realtime_sync.errors import (
 from realtime_sync.responses._api import ResponsesApi
 from realtime_sync.responses._call import ANY, Call, LaneChoice, Phase, Wants
 from realtime_sync.responses._events import request_error
+from realtime_sync.responses._lanes import REST_SECONDS
 from realtime_sync.responses._parameters import decimals
 from realtime_sync.responses._result import ResultBuilder
 from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, Waiter
@@ -296,7 +297,10 @@ def _wait_for_lane(core: Core, api: ResponsesApi, call: Call, waiter: Waiter, de
         api.book.enter(call)
     try:
         core.flow.begin_wait(waiter)
-        woken = waiter.wait(deadline.remaining())
+        while not (woken := waiter.wait(_slice(deadline))):
+            if deadline.passed():
+                break
+            core.post_locked(api.book.look_again)
     finally:
         core.flow.waits.discard(waiter)
     if call.refusal is not None:
@@ -306,6 +310,11 @@ def _wait_for_lane(core: Core, api: ResponsesApi, call: Call, waiter: Waiter, de
         raise RequestTimeout(msg, replay_safe=True)
     if call.phase is Phase.WAITING:
         raise core.closed_error()
+
+
+def _slice(deadline: Deadline) -> float:
+    left = deadline.remaining()
+    return REST_SECONDS if left is None else min(REST_SECONDS, left)
 
 
 def _send(core: Core, api: ResponsesApi, call: Call, deadline: Deadline) -> None:
