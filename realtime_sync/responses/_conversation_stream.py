@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from realtime_sync.errors import LocalProtocolError, RealtimeSyncError, ServerError
+from realtime_sync.errors import ConnectTimeout, LocalProtocolError, RealtimeSyncError, RequestTimeout, ServerError
 from realtime_sync.responses._conversation_link import Exchange, Route
 from realtime_sync.responses._delta import fingerprint, least
 from realtime_sync.responses._history import Item
@@ -131,7 +131,10 @@ class ConversationStream(ClosesOnExit, Generic[T]):
             except RealtimeSyncError as error:
                 if not self._recover(error):
                     self._error = error
-                    raise
+                    if not isinstance(error, ConnectTimeout) or not self._deadline.passed():
+                        raise
+                    self._error = self._out_of_time()
+                    raise self._error from error
             else:
                 if event is not None:
                     return event
@@ -199,11 +202,8 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         attempt.began = True
         if event.type in _TERMINAL:
             return event if self._conclude(attempt, exchange) else None
-        if isinstance(event, ResponseCreatedEvent) and event.response.previous_response_id != attempt.previous:
-            # It has not seen what came before: what it says now is of no use.
-            self._core.continues = False
-            msg = f"the server did not go on from {attempt.previous}"
-            raise ServerError(msg, code=NOT_FOUND, event=event)
+        if attempt.previous is not None and isinstance(event, ResponseCreatedEvent):
+            self._check_lineage(event, attempt.previous)
         if event.type not in _FIRST:
             attempt.produced = True
         item = getattr(event, "item", None)
@@ -211,10 +211,19 @@ class ConversationStream(ClosesOnExit, Generic[T]):
             attempt.finished.append(item)
         return event
 
+    def _check_lineage(self, event: ResponseCreatedEvent, previous: str) -> None:
+        """Raise if a response does not go on from where it should: one that knows only what is new is of no use."""
+        if event.response.previous_response_id != previous:
+            self._core.continues = False
+            msg = f"the server did not go on from {previous}"
+            raise ServerError(msg, code=NOT_FOUND, event=event)
+
     def _open(self) -> tuple[_Attempt, Exchange]:
         """Send the request: in full, unless what it goes to now remembers what came before."""
         core, request = self._core, self._request
         core.check_open()
+        if self._deadline.passed():
+            raise self._out_of_time()
         route = core.link.prepare(self._deadline)
         memory = core.memory
         anchor = None if self._in_full or memory.anchor is None or not core.link.holds(memory.anchor) else memory.anchor
@@ -226,7 +235,8 @@ class ConversationStream(ClosesOnExit, Generic[T]):
             body["previous_response_id"] = sending.previous_response_id
         attempt = _Attempt(previous=sending.previous_response_id, fingerprint=of_fields, input=given, route=route)
         self._attempt = attempt
-        exchange = attempt.exchange = core.link.send(route, body, self._deadline, fork=core.is_new_fork)
+        is_fork = core.is_new_fork and attempt.previous is not None
+        exchange = attempt.exchange = core.link.send(route, body, self._deadline, fork=is_fork)
         core.count_sent(sending, over_http=route is None)
         return attempt, exchange
 
@@ -252,6 +262,10 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         self._ended = True
         exchange.close()
         self._let_go()
+
+    def _out_of_time(self) -> RequestTimeout:
+        seconds = self._deadline.seconds or 0.0
+        return RequestTimeout(f"no request could be sent within {seconds:g} s", replay_safe=True)
 
     # -- failures -----------------------------------------------------------------------------------------------
 

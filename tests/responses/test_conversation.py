@@ -553,6 +553,12 @@ def test_a_server_that_says_nothing_of_ids_gets_everything(server, talk):
     assert server.sent()[-1] == (None, [said("one"), says("ok"), said("two")])
 
 
+def test_an_id_that_nobody_asked_for_is_no_matter(server, talk):
+    """A server may tell what it likes about a request in full."""
+    server.told = lambda previous: {"previous_response_id": "resp_other"}
+    assert talk().create("one").output_text == "ok"
+
+
 def test_a_server_that_ignores_the_id_is_asked_again_in_full(server, talk):
     """Before the answer to half a conversation is seen; and from then on it gets everything at once."""
     server.told = lambda previous: {"previous_response_id": None}
