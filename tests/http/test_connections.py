@@ -306,7 +306,7 @@ def test_an_interrupted_request_leaves_nothing(make_caller):
     caller.get()
     left = {}
     # Every point would take minutes, `requests` having so many of them: others each time.
-    point = random.randint(1, 61)
+    point = random.randint(1, 61)  # noqa: S311  (not for cryptography)
     while interrupted_at(point, caller.get, ()):
         point += 61
         if caller.client._running:
