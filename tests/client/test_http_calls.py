@@ -413,6 +413,20 @@ def test_the_client_makes_its_connections_once(make_client):
     assert len(client.http._made) == 1
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["first request", "later request"])
+def test_a_close_that_comes_in_between(make_client, monkeypatch, first):
+    """A client that is closed while a request of it begins sends nothing more."""
+    script = Refusing()
+    client = make_client(script)
+    if not first:
+        client.responses.create(**UNSTORED)
+    client.close()
+    monkeypatch.setattr(client, "check_open", lambda: None)  # It was looked at just before.
+    with pytest.raises(LocalProtocolError, match="closed"):
+        client.responses.create(**UNSTORED)
+    assert len(script.seen) == (not first)
+
+
 def test_calls_show_no_secrets():
     """Their repr has neither headers nor body."""
     call = Call(
