@@ -197,15 +197,13 @@ def test_closing_closes_its_own_connection_and_no_other(server, talk):
 
 def test_closing_while_it_dials(server, talk):
     """The connection that comes about too late is closed, and nothing is sent."""
-    gate, dial = threading.Event(), server.dial
-    dialling = threading.Event()
+    gate, dialling = threading.Event(), threading.Event()
 
-    def slowly(timeout):
+    def slowly():
         dialling.set()
         gate.wait(10)
-        return dial(timeout)
 
-    server.dial = slowly
+    server.on_dial = slowly
     chat = talk()
     asking = run_in_thread(lambda: chat.create("one"))
     assert dialling.wait(10)
@@ -219,13 +217,8 @@ def test_closing_while_it_dials(server, talk):
 
 def test_a_fork_that_dials_at_the_same_time(server, talk):
     """One of the two connections is used by both, the other closed."""
-    both, dial = threading.Barrier(2), server.dial
-
-    def together(timeout):
-        both.wait(10)
-        return dial(timeout)
-
-    server.dial = together
+    both = threading.Barrier(2)
+    server.on_dial = lambda: both.wait(10)
     chat = talk()
     with chat.fork() as fork:
         asking = [run_in_thread(lambda one=one: one.create("one")) for one in (chat, fork)]
