@@ -106,9 +106,13 @@ def test_function_calls(client):
     )
 
 
-def test_background_responses(server):
+def test_background_responses():
     """They can be looked at, streamed from any place, and cancelled; others cannot."""
-    with LocalServer() as slow, Client(base_url=slow.base_url, timeout=20) as client:
+    answers = iter(["word " * 20_000, "hi"])
+    with (
+        LocalServer(responder=lambda request: next(answers)) as slow,
+        Client(base_url=slow.base_url, timeout=20) as client,
+    ):
         started = client.responses.stream(model="m", input="count to 100", background=True)
         for event in started:
             if event.type == "response.output_text.delta":
@@ -207,6 +211,9 @@ def test_what_these_send(recorder):
         ("create", {"input": object()}),
         ("create", {"previous_response_id": "r", "conversation": "c"}),
         ("create", {"extra_body": 5}),
+        ("compact", {"model": "m", "extra_body": 5}),
+        ("create", {"input": "x", "extra_headers": "X: 1"}),
+        ("retrieve", {"response_id": "r", "extra_query": [("a", 1)]}),
         ("compact", {"model": "m", "input": [{"a": {1, 2}}]}),
         ("compact", {"model": "m", "instructions": float("nan")}),
     ],
