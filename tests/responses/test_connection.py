@@ -499,6 +499,7 @@ def test_many_threads_on_one_connection(local):
     for thread in threads:
         thread.join(30)
     assert answers == {n: f"re: q{n}" for n in range(40)}
+    assert not conn._core.flow.consumers
     assert conn.lanes.in_flight == conn.lanes.waiting == 0
 
 
