@@ -366,7 +366,7 @@ def test_observers_see_owned_events(lanes):
     conn.response.create(input="y")
     begin(peer, peer.receive(), "resp_own")
     assert conn.receive(timeout=10).response.id == "resp_own"
-    wait_until(lambda: seen[-1] == "response.created")
+    wait_until(lambda: seen[-1:] == ["response.created"])
     assert seen.count("response.completed") == 1
 
 
