@@ -89,7 +89,7 @@ class GatedServer:
         self.pieces = pieces
         self.server = LocalServer(responder=self._answer)
 
-    def _answer(self, request):
+    def _answer(self, _):
         for piece in self.pieces:
             self.gate.get(timeout=30)
             yield piece
@@ -107,10 +107,10 @@ class GatedServer:
         self.server.close()
 
 
-def signed_webhook(secret, event, *, id="wh_1"):
+def signed_webhook(secret, event):
     """Return the body and the headers of a webhook that is signed now."""
-    body = json.dumps(event).encode()
+    name, body = "wh_1", json.dumps(event).encode()
     stamp = str(int(time.time()))
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    signature = base64.b64encode(hmac.new(key, f"{id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
-    return body, {"webhook-id": id, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}"}
+    signature = base64.b64encode(hmac.new(key, f"{name}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+    return body, {"webhook-id": name, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}"}
