@@ -300,6 +300,7 @@ class LaneBook:
             self._by_response.pop(response_id, None)
         call.phase = Phase.OVER
         call.due = None
+        call.tell()
 
     # -- steers -------------------------------------------------------------------------------------------------------
 
