@@ -20,6 +20,7 @@ from realtime_sync.session import ClosesOnExit, Waiter
 if TYPE_CHECKING:
     import requests
 
+    from realtime_sync.responses import ResponsesPool
     from realtime_sync.session import Session
 
 __all__ = ["Client"]
@@ -83,7 +84,12 @@ class Client(ClosesOnExit):
             query=default_query,
         )
         self._set_up(
-            endpoint, timeout, options, retry_policy(retry, connect_retries=max_retries), http_session, webhook_secret
+            endpoint,
+            timeout,
+            options,
+            retry_policy(retry, connect_retries=max_retries),
+            http_session=http_session,
+            webhook_secret=webhook_secret,
         )
 
     def _set_up(
@@ -92,6 +98,7 @@ class Client(ClosesOnExit):
         timeout: float | None | NotGiven,
         options: ConnectionOptions | Mapping[str, Any] | None,
         retry: RetryPolicy,
+        *,
         http_session: requests.Session | None,
         webhook_secret: str | None = None,
     ) -> None:
@@ -99,7 +106,7 @@ class Client(ClosesOnExit):
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
         self.retry = retry
-        self._sessions: dict[int, weakref.ref[Session[Any, Any, Any]]] = {}
+        self._sessions: dict[int, weakref.ref[Session[Any, Any, Any] | ResponsesPool]] = {}
         self._pauses: dict[int, Waiter] = {}
         self.http = HttpCaller(self, http_session)
         self.webhook_secret = webhook_secret or os.environ.get("OPENAI_WEBHOOK_SECRET")
@@ -146,7 +153,7 @@ class Client(ClosesOnExit):
             query=default_query,
         )
         policy = retry_policy(retry, connect_retries=max_retries)
-        client._set_up(resource, timeout, options, policy, http_session)  # noqa: SLF001  (a second constructor)
+        client._set_up(resource, timeout, options, policy, http_session=http_session)  # noqa: SLF001  (a second constructor)
         return client
 
     def __repr__(self) -> str:
@@ -158,6 +165,11 @@ class Client(ClosesOnExit):
         return RealtimeResource(self)
 
     @property
+    def responses(self) -> ResponsesResource:
+        """The Responses API."""
+        return ResponsesResource(self)
+
+    @property
     def webhooks(self) -> WebhooksResource:
         """Webhooks: whether they are true, and what they tell."""
         return WebhooksResource(self)
@@ -167,19 +179,14 @@ class Client(ClosesOnExit):
         """Whether `close` was not called yet."""
         return not self._closed
 
-    @property
-    def responses(self) -> ResponsesResource:
-        """The Responses API."""
-        return ResponsesResource(self)
-
     def check_open(self) -> None:
         """Raise `LocalProtocolError` if the client was closed."""
         if self._closed:
             msg = "this client was closed; make a new one"
             raise LocalProtocolError(msg)
 
-    def adopt(self, session: Session[Any, Any, Any]) -> None:
-        """Remember a session that this client closes at its own end, without keeping it alive."""
+    def adopt(self, session: Session[Any, Any, Any] | ResponsesPool) -> None:
+        """Remember a session, or a pool, that this client closes at its own end, without keeping it alive."""
         for key, reference in tuple(self._sessions.items()):
             if reference() is None:
                 self._sessions.pop(key, None)

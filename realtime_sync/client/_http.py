@@ -15,6 +15,7 @@ from realtime_sync.config import NOT_GIVEN, NotGiven, Retrying
 from realtime_sync.errors import (
     ClosedError,
     ConnectError,
+    DecodeError,
     LocalProtocolError,
     RealtimeSyncError,
     StatusError,
@@ -152,7 +153,16 @@ class HttpCaller:
         Raises:
             DecodeError: the answer is something else; otherwise as `open` and `Answer.read`.
         """
-        return parse_object(self.body(call), cls)
+        answer = self.open(call)
+        body = answer.read(self._client.options.max_size)
+        try:
+            return parse_object(body, cls)
+        except DecodeError as error:
+            failure = DecodeError(
+                f"{call.what} was answered with something else: {error.message}",
+                raw=answer.redact(body.decode("utf-8", "replace")),
+            )
+        raise failure
 
     def body(self, call: Call) -> bytes:
         """Make a call, and return the body of its answer."""

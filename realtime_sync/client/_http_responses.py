@@ -220,7 +220,9 @@ class HttpResponses:
     def _creation(self, parameters: Mapping[str, Any], function: str, *, stream: bool) -> Call:
         options, given = _split(parameters)
         extra = options.get("extra_body")
-        body = create_body(given, extra_body=extra, also=_HTTP_ONLY, function=function)
+        model = self._client.endpoint.default_model
+        defaults = {} if model is None else {"model": model}
+        body = create_body(given, defaults=defaults, extra_body=extra, also=_HTTP_ONLY, function=function)
         if stream:
             body["stream"] = True
         return Call(

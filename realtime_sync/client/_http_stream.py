@@ -11,13 +11,14 @@ from realtime_sync.errors import (
     ConnectionClosed,
     DecodeError,
     LocalProtocolError,
+    RemoteProtocolError,
     RequestTimeout,
     ResponseFailed,
     TurnInterrupted,
 )
 from realtime_sync.http import SseParser
 from realtime_sync.responses._events import ENDS, request_error
-from realtime_sync.responses._so_far import ResponseSoFar
+from realtime_sync.responses._result import ResultBuilder
 from realtime_sync.session import ClosesOnExit
 from realtime_sync.types import UndecodableEvent, UnknownEvent
 from realtime_sync.wire import event_decoder, json
@@ -51,8 +52,8 @@ class HttpResponseStream(ClosesOnExit):
         self._parser = SseParser(max_size)
         self._decode = event_decoder("responses")
         self._waiting: deque[ServerSentEvent] = deque()
-        self._so_far = ResponseSoFar()
-        self._error: Any = None
+        self._builder = ResultBuilder()
+        self._failure: RequestTimeout | TurnInterrupted | None = None
         self._is_over = False
         self._closed = False
         content_type = answer.headers.get("content-type", "text/event-stream")
@@ -83,7 +84,9 @@ class HttpResponseStream(ClosesOnExit):
             while self._waiting:
                 sent = self._waiting.popleft()
                 if sent.data == _DONE:
-                    raise self._cut("the server said that it was done")
+                    self._failure = self._cut("the server said that it was done, and not how the response ended")
+                    self._answer.close()
+                    break
                 return self._event(sent)  # type: ignore[no-any-return]  # of this API's registry
             self._fetch()
 
@@ -106,14 +109,14 @@ class HttpResponseStream(ClosesOnExit):
         """
         for _ in self:
             pass
-        if self._error is not None:
-            raise request_error(self._error)
-        if self._so_far.misfit is not None:
-            raise self._so_far.misfit
-        if self._so_far.final is None:
+        if self._builder.error is not None:
+            raise request_error(self._builder.error)
+        if self._builder.misfit is not None:
+            raise self._builder.misfit
+        if self._builder.final is None:
             msg = "this stream was closed before its response ended"
             raise LocalProtocolError(msg)
-        return checked(self._so_far.final)
+        return checked(self._builder.final)
 
     get_final_response = response
 
@@ -131,34 +134,37 @@ class HttpResponseStream(ClosesOnExit):
         event: Any = self._decode(sent.data)
         if isinstance(event, UndecodableEvent):
             event = self._decode(_with_type(sent))
-        self._so_far.add(event)
-        if event.type == _ERROR:
-            self._error = event
+        self._builder.add(event)
         self._is_over = event.type in ENDS or event.type == _ERROR
         return event
 
     def _fetch(self) -> None:
-        try:
-            piece = next(self._pieces, b"")
-        except RequestTimeout as error:
-            failure: Exception = RequestTimeout(error.message, partial=self._so_far.response())
-        except ConnectionClosed as error:
-            if self._closed:
-                return
-            failure = self._cut(error.message, error.closed_by)
-            failure.__cause__ = error.__cause__
-        else:
-            if piece:
-                self._waiting.extend(self._parser.feed(piece))
-                return
-            where = "between two events" if self._parser.is_idle else "in the midst of an event"
-            failure = self._cut(f"the stream ended {where}")
-        self._answer.close()
-        raise failure from failure.__cause__
+        """Wait for more to come."""
+        if self._failure is None:
+            try:
+                piece = next(self._pieces, b"")
+                if piece:
+                    self._waiting.extend(self._parser.feed(piece))
+                    return
+            except RequestTimeout as error:
+                self._failure = RequestTimeout(error.message, partial=self._builder.partial())
+            except RemoteProtocolError:
+                self._answer.close()
+                raise
+            except ConnectionClosed as error:
+                if self._closed:
+                    return
+                self._failure = self._cut(error.message, error.closed_by)
+                self._failure.__cause__ = error.__cause__
+            else:
+                where = "between two events" if self._parser.is_idle else "in the midst of an event"
+                self._failure = self._cut(f"the stream ended {where}")
+            self._answer.close()
+        # Whoever asks again hears the same.
+        raise self._failure from self._failure.__cause__
 
     def _cut(self, why: str, closed_by: str = "lost") -> TurnInterrupted:
-        self._pieces = iter(())  # Whoever asks again hears the same.
-        return interrupted(why, closed_by, self._so_far.response())
+        return interrupted(why, closed_by, self._builder.partial())
 
     def _no_stream(self, content_type: str) -> DecodeError:
         """Read a little of what came instead of events, and return the error with it."""

@@ -72,8 +72,14 @@ class OwnLine:
         return self._run is not None and self._run.sent
 
     def send(self, message: HttpRequest, request: Request, deadline: Deadline) -> requests.Response:
-        self._run = self._line.run = Run(deadline)
-        return _send(self._line.session, message, request, None)
+        run = self._run = self._line.run = Run(deadline)
+        response = _send(self._line.session, message, request, None)
+        if run.ended:
+            # http.client takes the end of the stream for the end of the head.
+            response.close()
+            msg = "it ended in the head of the answer"
+            raise ConnectionResetError(msg)
+        return response
 
     def cancel(self) -> None:
         if self._run is not None:

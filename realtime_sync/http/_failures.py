@@ -75,14 +75,15 @@ def not_connected(what: str, request: Request, error: BaseException) -> Realtime
     found = _chain(error)
     message = f"{what}: {request.address} cannot be reached: {_text(error, request)}"
     for each in found:
-        if isinstance(each, requests.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
-            return ConnectTimeout(f"connecting to {request.address} took too long")
         if isinstance(each, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError):
             return ProxyError(message)
         if isinstance(each, requests.exceptions.SSLError | ssl.SSLCertVerificationError):
             return ConnectError(message, transient=False)
         if isinstance(each, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError):
+            # The first is a ConnectTimeoutError by its class, whatever was the matter.
             return ConnectError(message)
+        if isinstance(each, requests.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
+            return ConnectTimeout(f"connecting to {request.address} took too long")
         if isinstance(each, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
             return ConnectError(f"{what}: the session given as http_session cannot send it", transient=False)
     return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import queue
+from collections import deque
 from collections.abc import Callable
 from typing import Any, final
 
@@ -77,13 +79,38 @@ class _Connection(urllib3.connection.HTTPConnection):
         self.sock = self._connect_stream()
 
 
+class _Shelf:
+    """What `urllib3` takes for a queue, for one thread at a time, without the locks of one.
+
+    An interrupt in the midst of those leaves them locked, and the clean-up after it would wait for ever.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._items: deque[Any] = deque(maxlen=maxsize)
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002, FBT002
+        self._items.append(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002, FBT002
+        try:
+            return self._items.pop()
+        except IndexError:
+            raise queue.Empty from None
+
+
+class _Pool(urllib3.connectionpool.HTTPConnectionPool):
+    """The connections, one at most, of one line."""
+
+    QueueCls = _Shelf  # type: ignore[assignment]  # as much of a queue as is used
+
+
 class _Adapter(requests.adapters.HTTPAdapter):
     """Sends every request over the one connection; whatever of proxies and TLS `requests` would do is done in there."""
 
     def __init__(self, connect: Callable[[], StreamSocket]) -> None:
         super().__init__()
         # The name does not matter: it is not dialled, and every request brings its Host header.
-        self._pool = urllib3.connectionpool.HTTPConnectionPool("server.invalid", maxsize=1)
+        self._pool = _Pool("server.invalid", maxsize=1)
         self._pool.ConnectionCls = functools.partial(_Connection, connect)  # type: ignore[assignment]
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> urllib3.connectionpool.HTTPConnectionPool:

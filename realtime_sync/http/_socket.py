@@ -41,6 +41,8 @@ class Run:
     """While a connection is made: the same, or sooner."""
     sent: bool = field(init=False, default=False)
     """Whether something of the request may have gone out."""
+    ended: bool = field(init=False, default=False)
+    """Whether the server has ended the connection."""
 
     def cancel(self) -> None:
         """End every wait now."""
@@ -98,6 +100,8 @@ class StreamSocket:
             raise OutOfTime
         while (count := self._stream.receive_into(space)) is None:
             self.wait(self._stream.read_events)
+        if count == 0:
+            self._current().ended = True
         return count
 
     def wait(self, events: int) -> None:

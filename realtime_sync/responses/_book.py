@@ -96,9 +96,13 @@ class LaneBook:
         self._tickets += 1
         call.ticket = self._tickets
         self.lanes.hold_back(call)
-        if not self.waiting and len(self.active) < self.limit and self._decide(call, ()):
-            return
-        self.waiting[call] = None
+        # None of those that wait could go now, or it would have gone: what kept them was a lane of their own.
+        if len(self.active) >= self.limit or not self._decide(call, self._wanted()):
+            self.waiting[call] = None
+
+    def _wanted(self) -> tuple[LaneState, ...]:
+        """Return the lanes that those in line can do nothing without."""
+        return tuple(lane for call in self.waiting if (lane := self.lanes.needed(call)) is not None)
 
     def _decide(self, call: Call, wanted: tuple[LaneState, ...]) -> bool:
         """Give a request a lane or tell it why not; False: it has to wait."""
@@ -135,7 +139,7 @@ class LaneBook:
         more = True
         while more and self.waiting and len(self.active) < self.limit:
             more = False
-            wanted = tuple(lane for call in self.waiting if (lane := self.lanes.needed(call)) is not None)
+            wanted = self._wanted()
             for call in tuple(self.waiting):
                 if len(self.active) >= self.limit:
                     break
@@ -296,6 +300,7 @@ class LaneBook:
             self._by_response.pop(response_id, None)
         call.phase = Phase.OVER
         call.due = None
+        call.tell()
 
     # -- steers -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from attrs import evolve
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.responses._conversation_core import ConversationCore, ConversationStats
-from realtime_sync.responses._conversation_queue import Ticket
+from realtime_sync.responses._conversation_queue import Turn
 from realtime_sync.responses._conversation_settings import Settings
 from realtime_sync.responses._conversation_state import Memory, Usage, restored, to_state
 from realtime_sync.responses._conversation_stream import ConversationStream, Request
@@ -206,10 +206,8 @@ class Conversation(ClosesOnExit):
         """
         deadline = self._deadline(timeout)
         request, _ = self._settings.request(input, parse, parameters, extra_body)
-        ticket = Ticket()
-        # Before the ticket is in the line: whatever happens from here on, the stream's end takes it out.
-        stream: ConversationStream[Any] = ConversationStream(self._core, request, deadline, ticket)
-        self._enter(ticket, deadline)
+        stream: ConversationStream[Any] = ConversationStream(self._core, request, deadline)
+        self._enter(stream, deadline)
         return stream
 
     @overload
@@ -265,28 +263,30 @@ class Conversation(ClosesOnExit):
         deadline = self._deadline(timeout)
         request, tools = self._settings.request(input, parse, parameters, extra_body)
         rounds = tools.box.max_rounds if isinstance(max_tool_rounds, NotGiven) else max_tool_rounds
-        ticket = Ticket()
+        turn = Turn()
         try:
-            self._enter(ticket, deadline)
-            response = self._round(request, deadline)
-            for _ in range(rounds):
+            self._enter(turn, deadline)
+            response = self._round(request, deadline, tools if rounds else None)
+            for left in range(rounds - 1, -1, -1):
                 if not self._rounds.answer(response, tools, deadline, lambda: self):
                     break
-                response = self._round(evolve(request, items=()), deadline)
+                response = self._round(evolve(request, items=()), deadline, tools if left else None)
             else:
                 self._rounds.warn_at_limit(response, tools, rounds)
         finally:
-            self._core.queue.leave(ticket)
+            self._core.queue.leave(turn)
         return response if request.form is None else request.form.instance(response)
 
-    def _round(self, request: Request, deadline: Deadline) -> Response:
+    def _round(self, request: Request, deadline: Deadline, tools: ToolSet | None) -> Response:
+        """Have one response; `tools` will answer its calls, None: nobody here will."""
         self._before = self._core.memory
-        with ConversationStream[Any](self._core, request, deadline, None) as stream:
+        foresee = None if tools is None else lambda response: self._rounds.expect(response, tools)
+        with ConversationStream[Any](self._core, request, deadline, foresee) as stream:
             return stream.response()
 
-    def _enter(self, ticket: Ticket, deadline: Deadline) -> None:
+    def _enter(self, holder: object, deadline: Deadline) -> None:
         check_not_inside(self._core)
-        self._core.enter(ticket, deadline)
+        self._core.enter(holder, deadline)
         self._rounds.settle()
 
     def _deadline(self, timeout: float | None | NotGiven) -> Deadline:
@@ -362,9 +362,9 @@ class Conversation(ClosesOnExit):
             RequestTimeout: another turn was still running.
         """
         deadline = self._deadline(timeout)
-        ticket = Ticket()
+        turn = Turn()
         try:
-            self._enter(ticket, deadline)
+            self._enter(turn, deadline)
             items = self._core.memory.items
             if not items:
                 msg = "there is nothing to be compacted yet"
@@ -376,7 +376,7 @@ class Conversation(ClosesOnExit):
             output = tuple(each.to_dict() for each in compacted.output or ())
             self._core.start_over(output)
         finally:
-            self._core.queue.leave(ticket)
+            self._core.queue.leave(turn)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the conversation as JSON values, for ``state=``: history, usage, model, instructions.

@@ -9,7 +9,7 @@ from attrs import define, evolve, field, frozen
 
 from realtime_sync.config import RetryPolicy
 from realtime_sync.errors import LocalProtocolError, RequestTimeout
-from realtime_sync.responses._conversation_queue import Ticket, TurnQueue
+from realtime_sync.responses._conversation_queue import TurnQueue
 from realtime_sync.responses._conversation_state import Memory
 from realtime_sync.session import Deadline, Waiter
 
@@ -71,15 +71,15 @@ class ConversationCore:
             msg = "this conversation was closed; to go on, make a new one with state=chat.to_dict()"
             raise LocalProtocolError(msg)
 
-    def enter(self, ticket: Ticket, deadline: Deadline) -> None:
-        """Wait until no other turn runs; `ticket` has the turn then, until it leaves the line.
+    def enter(self, holder: object, deadline: Deadline) -> None:
+        """Wait until no other turn runs; `holder` has the turn then, until it leaves the line, or is no more.
 
         Raises:
             RequestTimeout: that took too long; nothing was sent.
             LocalProtocolError: the conversation was closed.
         """
         self.check_open()
-        if not self.queue.enter(ticket, deadline):
+        if not self.queue.enter(holder, deadline):
             self.check_open()
             msg = f"another turn of this conversation was still running after {deadline.seconds:g} s; nothing was sent"
             raise RequestTimeout(msg, replay_safe=True)

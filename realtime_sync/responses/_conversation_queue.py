@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 
 from attrs import define, field
 
 from realtime_sync.session import Deadline, Waiter
 
-__all__ = ["Ticket", "TurnQueue"]
+__all__ = ["Turn", "TurnQueue"]
 
 _LOOK_AGAIN = 0.5
 """Seconds after which a waiter looks by itself: an interrupt may have kept whoever left from waking the next."""
 
 
 @define(eq=False)
-class Ticket:
+class Turn:
+    """Something that can have the turn, where there is nothing else that could."""
+
+
+@define(eq=False)
+class _Place:
     """A place in the line."""
 
+    holder: weakref.ref[object]
+    """Whose it is. Where an interrupt kept that from leaving, its end does."""
     waiter: Waiter = field(factory=Waiter, repr=False)
 
 
@@ -29,43 +37,59 @@ class TurnQueue:
     operations, and `_closed` only ever becomes true. A wait ends by becoming the head, by `close`, or by the deadline.
     """
 
-    _line: deque[Ticket] = field(init=False, factory=deque)
+    _line: deque[_Place] = field(init=False, factory=deque)
     _closed: bool = field(init=False, default=False)
 
-    def enter(self, ticket: Ticket, deadline: Deadline) -> bool:
-        """Wait for the turn; return False at the deadline or after `close`: then `ticket` is in the line no more."""
+    def enter(self, holder: object, deadline: Deadline) -> bool:
+        """Wait for the turn; return False at the deadline or after `close`: then there is no place in the line left.
+
+        Args:
+            holder: who is to have it, until `leave` or its end; to be kept alive by the caller.
+            deadline: of the wait.
+        """
+        place = _Place(weakref.ref(holder))
         granted = False
-        self._line.append(ticket)
+        self._line.append(place)
         try:
-            while not (granted := self._is_first(ticket)) and not self._closed and not deadline.passed():
+            while not (granted := self._is_first(place)) and not self._closed and not deadline.passed():
                 left = deadline.remaining()
-                ticket.waiter.wait(_LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN))
+                place.waiter.wait(_LOOK_AGAIN if left is None else min(left, _LOOK_AGAIN))
             granted = granted and not self._closed
         finally:
             if not granted:
-                self.leave(ticket)
+                self._give_up(place)
         return granted
 
-    def leave(self, ticket: Ticket) -> None:
-        """Give the turn back, or the place in the line; may be called again."""
-        try:
-            self._line.remove(ticket)
-        except ValueError:
-            return
-        for first in tuple(self._line)[:1]:
-            first.waiter.wake()
+    def leave(self, holder: object) -> None:
+        """Give the turn back, or the place in the line; may be called again, and by the holder's finalizer."""
+        for place in tuple(self._line):
+            if place.holder() in (holder, None):  # Some finalizers run when nothing refers to the holder any more.
+                self._give_up(place)
 
     def close(self) -> None:
         """End every wait."""
         self._closed = True
-        for ticket in tuple(self._line):
-            ticket.waiter.wake()
+        for place in tuple(self._line):
+            place.waiter.wake()
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._line)
+        """Whether somebody has the turn."""
+        return any(place.holder() is not None for place in tuple(self._line))
 
-    def _is_first(self, ticket: Ticket) -> bool:
-        for first in tuple(self._line)[:1]:
-            return first is ticket
+    def _is_first(self, place: _Place) -> bool:
+        for each in tuple(self._line):
+            if each is place:
+                return True
+            if each.holder() is not None:
+                return False
+            self._give_up(each)
         return False
+
+    def _give_up(self, place: _Place) -> None:
+        try:
+            self._line.remove(place)
+        except ValueError:
+            return
+        for first in tuple(self._line)[:1]:
+            first.waiter.wake()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import define, evolve, field, frozen
 
 from realtime_sync.errors import LocalProtocolError, RealtimeSyncError
 from realtime_sync.responses._conversation_link import Exchange, Route
-from realtime_sync.responses._conversation_queue import Ticket
 from realtime_sync.responses._delta import fingerprint, least
 from realtime_sync.responses._history import Item
 from realtime_sync.responses._recovery import Failure, Step, Tries, decide, is_repeatable
@@ -87,25 +85,34 @@ class ConversationStream(ClosesOnExit, Generic[T]):
     Threads: one at a time; `close` from any.
     """
 
-    def __init__(self, core: ConversationCore, request: Request, deadline: Deadline, ticket: Ticket | None) -> None:
+    def __init__(
+        self,
+        core: ConversationCore,
+        request: Request,
+        deadline: Deadline,
+        foresee: Callable[[Response], None] | None = None,
+    ) -> None:
+        """Begin nothing yet. `foresee` is told the response just before it enters the history."""
         self._core = core
         self._request = evolve(request, adds_encrypted=request.adds_encrypted and core.adds_encrypted)
         self._deadline = deadline
+        self._foresee = foresee
         self._tries = Tries()
         self._in_full = False
         self._attempt: _Attempt | None = None
         self._response: Response | None = None
         self._error: RealtimeSyncError | None = None
         self._ended = False
-        # Without a lock, so that a stream that is dropped does not keep the others waiting for ever.
-        self._leave = None
-        if ticket is not None:
-            self._leave = weakref.finalize(self, core.queue.leave, ticket)
-            self._leave.atexit = False
 
     def __repr__(self) -> str:
         state = "ended" if self._ended else "open"
         return f"{type(self).__name__}({state})"
+
+    def __del__(self) -> None:
+        """Let the next turn begin, without a lock; what still comes of this one is of no interest to anybody."""
+        core = getattr(self, "_core", None)
+        if core is not None:
+            core.queue.leave(self)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -234,6 +241,8 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         response = exchange.response()
         if not response.output and attempt.finished:
             response = evolve(response, output=tuple(attempt.finished))
+        if self._foresee is not None:
+            self._foresee(response)
         self._core.learn(attempt.input, response, attempt.fingerprint, stored=self._request.stores)
         self._response = response
         self._ended = True
@@ -307,5 +316,4 @@ class ConversationStream(ClosesOnExit, Generic[T]):
 
     def _let_go(self) -> None:
         """Let the next turn begin."""
-        if self._leave is not None:
-            self._leave()
+        self._core.queue.leave(self)

@@ -141,6 +141,10 @@ class ToolRounds:
     _begun: tuple[FunctionCall, ...] = field(init=False, default=())
     """Those of the newest response. An interrupt at any point leaves them to be settled before the next turn."""
 
+    def expect(self, response: Response, tools: ToolSet) -> None:
+        """Note the calls of a response that is about to enter the history, and is then to be answered."""
+        self._begun = tools.calls(response).here
+
     def answer(self, response: Response, tools: ToolSet, deadline: Deadline, session: Callable[[], Any]) -> bool:
         """Run what a response calls, beside each other, and put the outputs into the history, in the calls' order.
 
@@ -154,7 +158,6 @@ class ToolRounds:
         core, calls = self._core, tools.calls(response)
         if not calls.here:
             return False
-        self._begun = calls.here
         answered = self._refusals(calls.here, tools)
         mine = [each for each in calls.here if each.call_id not in answered]
         try:
@@ -210,7 +213,8 @@ class ToolRounds:
 
     def settle(self) -> None:
         """See to it that every call that was begun has an output in the history."""
-        self._settle({})
+        if self._begun:
+            self._settle({})
 
     def _settle(self, answered: Mapping[str, str]) -> None:
         open_calls = {each["call_id"] for each in unanswered(self._core.memory.items)}
@@ -225,6 +229,7 @@ class ToolRounds:
         ]
         if outputs:
             self._core.add(tuple(outputs))
+        self._begun = ()
 
     @property
     def running(self) -> bool:

@@ -37,7 +37,7 @@ class ResponseSoFar:
     misfit: DecodeError | None = field(init=False, default=None)
     _begun: Response | None = field(init=False, default=None)
     _items: dict[Any, ResponseOutputItem] = field(init=False, factory=dict)
-    _deltas: dict[Any, list[str]] = field(init=False, factory=dict)
+    _deltas: dict[Any, list[Any]] = field(init=False, factory=dict)
 
     def add(self, event: Any) -> None:
         """Take the next event."""
@@ -46,6 +46,8 @@ class ResponseSoFar:
                 self.misfit = event.error
         elif event.type in ENDS:
             self.final = event.response
+            if not self.final.output and self._items:
+                self.final = evolve(self.final, output=tuple(self._items.values()))  # Some servers say it once only.
         elif event.type in BEGINNINGS:
             self._begun = event.response
         elif event.type in _ITEMS:
@@ -53,17 +55,24 @@ class ResponseSoFar:
             self._items[key] = event.item
             self._deltas.pop(key, None)
         elif event.type in (_TEXT, _ARGUMENTS):
-            self._deltas.setdefault(event.output_index, []).append(event.delta)
+            self._deltas.setdefault(event.output_index, []).append(event)
 
     def response(self) -> Response | None:
         """Return the response as far as it has come; None if it has not begun."""
         if self.final is not None or self._begun is None:
             return self.final
-        items = [self._with_deltas(key, item) for key, item in self._items.items()]
-        return evolve(self._begun, output=items)
+        items = [
+            self._with_deltas(self._items.get(key), self._deltas.get(key, []))
+            for key in {**self._items, **self._deltas}
+        ]
+        return evolve(self._begun, output=[item for item in items if item is not None])
 
-    def _with_deltas(self, key: Any, item: ResponseOutputItem) -> ResponseOutputItem:
-        pieces = "".join(self._deltas.get(key, ()))
+    @staticmethod
+    def _with_deltas(item: ResponseOutputItem | None, deltas: list[Any]) -> ResponseOutputItem | None:
+        """Return an item with what was written of it. Not every server says that it begins one."""
+        pieces = "".join(event.delta for event in deltas)
+        if pieces and item is None and deltas[0].type == _TEXT:
+            item = ResponseOutputMessage(id=deltas[0].item_id, role="assistant", status="in_progress")
         if pieces and isinstance(item, ResponseOutputMessage):
             return evolve(item, content=(*(item.content or ()), ResponseOutputText(text=pieces)))
         if pieces and isinstance(item, ResponseFunctionToolCall):

@@ -78,7 +78,8 @@ class Waker:
         self._tenancy.evict()
 
     def __del__(self) -> None:
-        _close(self._eventfd, self._ends)
+        if hasattr(self, "_ends"):  # Else an interrupt came before there was anything to close.
+            _close(self._eventfd, self._ends)
 
 
 def _close(eventfd: list[int], ends: tuple[socket.socket, ...]) -> None:

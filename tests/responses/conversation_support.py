@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 
-from attrs import Factory, define, field
+from attrs import Factory, define
 
 from realtime_sync import RetryPolicy
 from realtime_sync.errors import ConnectError, ServerError, TurnInterrupted
@@ -115,7 +115,7 @@ class FakeServer:
     compacted: list = Factory(list)
     remember: bool = True
     """Whether connections admit what they have forgotten."""
-    ids: object = field(factory=lambda: (f"resp_{n}" for n in itertools.count(1)))
+    numbers: object = Factory(itertools.count)
 
     def dial(self, timeout=None):  # noqa: ARG002
         if self.dial_faults:
@@ -148,7 +148,7 @@ class FakeServer:
         output = self.answers[0] if self.answers else [says("ok")]
         if where != "silent":  # Nobody will ever see that one.
             del self.answers[:1]
-        response_id = next(self.ids)
+        response_id = f"resp_{next(self.numbers) + 1}"
         self.contexts[response_id] = [*before, *parameters["input"], *output]
         route.cache = {**(route.cache if fork else {}), response_id: True}
         if parameters["store"]:

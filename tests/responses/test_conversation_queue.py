@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime_sync.responses._conversation_queue import Ticket, TurnQueue
+from realtime_sync.responses._conversation_queue import Turn, TurnQueue
 from realtime_sync.session import Deadline
 from tests.support.waiting import run_in_thread, wait_until
 
@@ -13,12 +13,12 @@ def test_one_at_a_time_under_many_threads():
 
     def work():
         for _ in range(50):
-            ticket = Ticket()
-            assert queue.enter(ticket, Deadline(30))
-            inside.append(ticket)
+            turn = Turn()
+            assert queue.enter(turn, Deadline(30))
+            inside.append(turn)
             most.append(len(inside))
-            inside.remove(ticket)
-            queue.leave(ticket)
+            inside.remove(turn)
+            queue.leave(turn)
 
     threads = [run_in_thread(work) for _ in range(20)]
     for each in threads:
@@ -29,10 +29,10 @@ def test_one_at_a_time_under_many_threads():
 
 def test_a_waiter_that_gives_up_is_not_served():
     """Its place goes to the next."""
-    queue, first, late = TurnQueue(), Ticket(), Ticket()
+    queue, first, late = TurnQueue(), Turn(), Turn()
     assert queue.enter(first, Deadline(None))
-    assert not queue.enter(Ticket(), Deadline(0.001))
-    assert not queue.enter(Ticket(), Deadline(0))
+    assert not queue.enter(Turn(), Deadline(0.001))
+    assert not queue.enter(Turn(), Deadline(0))
     waiting = run_in_thread(queue.enter, late, Deadline(30))
     wait_until(lambda: len(queue._line) == 2)
     queue.leave(first)
@@ -42,20 +42,33 @@ def test_a_waiter_that_gives_up_is_not_served():
 
 def test_a_wake_up_that_was_lost_is_made_up_for():
     """An interrupt between leaving and waking: the waiter looks by itself."""
-    queue, first, second = TurnQueue(), Ticket(), Ticket()
+    queue, first, second = TurnQueue(), Turn(), Turn()
     queue.enter(first, Deadline(None))
     waiting = run_in_thread(queue.enter, second, Deadline(30))
     wait_until(lambda: len(queue._line) == 2)
-    queue._line.remove(first)
+    queue._line.popleft()
     assert waiting.result()
 
 
 def test_closing_ends_every_wait():
     """Those that wait and those that come later get nothing."""
-    queue = TurnQueue()
-    queue.enter(Ticket(), Deadline(None))
-    waiting = [run_in_thread(queue.enter, Ticket(), Deadline(None)) for _ in range(3)]
+    queue, first, later = TurnQueue(), Turn(), Turn()
+    queue.enter(first, Deadline(None))
+    waiting = [run_in_thread(queue.enter, Turn(), Deadline(None)) for _ in range(3)]
     wait_until(lambda: len(queue._line) == 4)
     queue.close()
     assert [each.result() for each in waiting] == [False] * 3
-    assert not queue.enter(Ticket(), Deadline(None))
+    assert not queue.enter(later, Deadline(None))
+
+
+def test_a_holder_that_is_no_more_has_no_turn():
+    """Its end gives the turn back, even where nothing tells so."""
+    queue, second = TurnQueue(), Turn()
+    queue.enter(Turn(), Deadline(None))
+    assert not queue.is_busy
+    assert queue.enter(second, Deadline(0))
+    gone = Turn()
+    waiting = run_in_thread(queue.enter, gone, Deadline(30))
+    wait_until(lambda: len(queue._line) == 2)
+    queue._line[0].holder = lambda: None
+    assert waiting.result()

@@ -47,11 +47,11 @@ def interrupted_at(point: int, call: Callable[[], object], expected: tuple[type[
     except Interrupted:
         return True
     except expected:
-        return False
+        pass
     finally:
         sys.setprofile(None)
         gc.enable()
-    return False
+    return passed >= point  # It came where nothing can be raised, such as in a generator that is being closed.
 
 
 def _is_spared(frame: FrameType | None) -> bool:
