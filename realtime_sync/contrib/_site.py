@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import Attribute, define, field, fields_dict, frozen
 
 from realtime_sync.client import Client
+from realtime_sync.client._responses import ResponsesResource
 from realtime_sync.contrib._memory import RememberedConversation, Store
 from realtime_sync.contrib._problem import BadInput
 from realtime_sync.contrib._sealing import Sealer
 from realtime_sync.contrib._sse import HEARTBEAT, Describe, ServerSentEvents, Stream, text_events
 from realtime_sync.errors import ConfigurationError, DecodeError
+from realtime_sync.responses import CreateDefaults
 
 if TYPE_CHECKING:
     from realtime_sync.responses import ResponsesPool
@@ -35,9 +37,14 @@ def _client_can_be_made(_: object, __: Attribute[Any], value: Any) -> None:
         raise ConfigurationError(msg) from None
 
 
-def _is_mapping(_: object, attribute: Attribute[Any], value: Any) -> None:
+def _pool_can_be_made(_: object, __: Attribute[Any], value: Any) -> None:
     if not isinstance(value, Mapping):
-        msg = f"REALTIME_SYNC[{attribute.name!r}] is a dict; got {type(value).__name__}"
+        msg = f"REALTIME_SYNC['pool'] is a dict; got {type(value).__name__}"
+        raise ConfigurationError(msg)
+    known = inspect.signature(ResponsesResource.pool).parameters.keys() | CreateDefaults.__annotations__.keys()
+    unknown = sorted(map(str, value.keys() - known))
+    if unknown:
+        msg = f"REALTIME_SYNC['pool'] has {', '.join(unknown)}, which no pool knows"
         raise ConfigurationError(msg)
 
 
@@ -59,7 +66,7 @@ class Settings:
     """
 
     client: Mapping[str, Any] | Callable[[], Client] = field(factory=dict, validator=_client_can_be_made, repr=False)
-    pool: Mapping[str, Any] = field(factory=dict, validator=_is_mapping)
+    pool: Mapping[str, Any] = field(factory=dict, validator=_pool_can_be_made)
     heartbeat: float | None = field(default=HEARTBEAT, validator=_is_positive_or_none)
     max_age: float | None = field(default=None, validator=_is_positive_or_none)
 
