@@ -1,5 +1,7 @@
 """A Django project for the tests, in one module: settings, views, addresses."""
 
+# ruff: noqa: E402  (what follows the settings reads them)
+
 from __future__ import annotations
 
 import django

@@ -11,7 +11,7 @@ import time
 from queue import SimpleQueue
 from types import SimpleNamespace
 
-from realtime_sync.server import LocalServer
+from realtime_sync.server import LocalServer, answer_by_rules
 from realtime_sync.wire import parse_event
 
 __all__ = ["GONE", "GatedServer", "MemoryStore", "ScriptedStream", "delta", "frames", "signed_webhook"]
@@ -82,14 +82,17 @@ class MemoryStore:
 
 
 class GatedServer:
-    """A local server whose answers come piece by piece, each when `let` is called."""
+    """A local server that answers what begins with "Wait" piece by piece, each when `let` is called; else by rules."""
 
     def __init__(self, *pieces):
         self.gate = SimpleQueue()
         self.pieces = pieces
         self.server = LocalServer(responder=self._answer)
 
-    def _answer(self, _):
+    def _answer(self, request):
+        return self._pieces() if request.text.startswith("Wait") else answer_by_rules(request)
+
+    def _pieces(self):
         for piece in self.pieces:
             self.gate.get(timeout=30)
             yield piece

@@ -1,6 +1,7 @@
 """What visitors said."""
 
 from django.db import models
+from django.utils import timezone
 
 
 class Memory(models.Model):
@@ -8,7 +9,7 @@ class Memory(models.Model):
 
     visitor = models.CharField(max_length=64, primary_key=True)
     state = models.TextField()
-    updated = models.DateTimeField(auto_now=True)
+    updated = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.visitor} ({self.updated})"
@@ -23,4 +24,8 @@ class Memories:
 
     def set(self, visitor: str, state: str) -> None:
         """Keep what is known of a visitor."""
-        Memory.objects.update_or_create(pk=visitor, defaults={"state": state})
+        # One statement, that waits for its turn: reading first would fail where another request writes meanwhile.
+        row = Memory(visitor=visitor, state=state, updated=timezone.now())
+        Memory.objects.bulk_create(
+            [row], update_conflicts=True, unique_fields=["visitor"], update_fields=["state", "updated"]
+        )

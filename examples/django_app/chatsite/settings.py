@@ -39,6 +39,8 @@ DATABASES = {
         "OPTIONS": {"timeout": 20},
     },
 }
+# Nothing but the visitor's random name is in it: what was said is in the table.
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STATIC_URL = "static/"

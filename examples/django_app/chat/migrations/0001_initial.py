@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("visitor", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("state", models.TextField()),
-                ("updated", models.DateTimeField(auto_now=True)),
+                ("updated", models.DateTimeField()),
             ],
         ),
     )
