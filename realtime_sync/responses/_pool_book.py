@@ -329,6 +329,8 @@ class PoolBook:
     def _lost(self, member: Member, now: float, lost: Callable[[Any], BaseException]) -> None:
         self.members.remove(member)
         self.counters.lost += 1
+        if not member.proved:
+            self._failed(lost(member.carrier), now)
 
     def _retire(self, member: Member) -> None:
         self.members.remove(member)
