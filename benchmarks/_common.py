@@ -2,7 +2,8 @@
 
 A benchmark script is two programs. Run by hand it starts the peer, and for every single measurement a fresh process
 that runs the script again with ``--job``: so one library can be measured with and without its optional accelerators,
-and no client inherits another's memory, threads or caches.
+and no client inherits another's memory, threads or caches. Where measurements are short, each client has one process
+(`Worker`), and all take turns.
 """
 
 from __future__ import annotations
@@ -54,7 +55,12 @@ class Row:
     @property
     def missing(self) -> str | None:
         """The first module that this row needs and that is not installed."""
-        needed = {"realtime_sync": "cattrs", "websocket_client": "websocket", "official": "openai"}
+        needed = {
+            "realtime_sync": "cattrs",
+            "websocket_client": "websocket",
+            "official": "openai",
+            "requests_fresh": "requests",
+        }
         modules = [needed.get(self.client, self.client), *(ACCELERATORS[:2] if self.fast else ())]
         if self.client == "official":
             modules.append("websockets")
@@ -261,6 +267,59 @@ def measure(script: str, row: Row, **job: Any) -> dict[str, Any]:
         raise RuntimeError(msg)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+class Worker:
+    """A process for one row that measures again and again, one batch when it is told to. A context manager that ends it.
+
+    So clients can take turns every few milliseconds: what a machine shared with others does in the meantime meets all.
+    """
+
+    def __init__(self, script: str, row: Row, **job: Any) -> None:
+        text = json.dumps({"row": asdict(row), **job})
+        self.row = row
+        self.process = subprocess.Popen(
+            [sys.executable, script, "--job", text],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+        )
+
+    def batch(self) -> dict[str, Any]:
+        """Have one batch measured.
+
+        Raises:
+            RuntimeError: the process failed; it has printed why.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # Then there is no line to read either.
+            self.process.stdin.write("batch\n")
+            self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            msg = f"{self.row.label} failed"
+            raise RuntimeError(msg)
+        result: dict[str, Any] = json.loads(line)
+        return result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def serve_batches(batch: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Be a `Worker`'s process: measure a batch for each line on standard input; return the last one, of nobody's."""
+    for _ in sys.stdin:
+        print(json.dumps(batch()), flush=True)
+    return {}
 
 
 def run(main: Callable[[], None], work: Callable[[Row, dict[str, Any]], dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ of a connection's URL says what it does there (`mode`, and the parameters named 
 * ``echo``: answers each message with one event;
 * ``idle``: says session.created and no more;
 * ``silent``: the same, and never answers a close;
+* ``responses``: answers each `response.create` with a response of `count` deltas of text, on the lane that it names;
 * ``duplex``: sends `rate` numbered events a second for `seconds`, counts what arrives, and prints one line of JSON
   about it when the connection ends, with the connection's `key`.
 
@@ -165,13 +166,13 @@ def upgrade(sock: socket.socket) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(first.split(" ")[1]).query))
 
 
-def converse(sock: socket.socket, on_message: Callable[[], object]) -> None:
-    """Call `on_message` for every message, answer pings and the close; return when the client is gone."""
+def converse(sock: socket.socket, on_message: Callable[[bytes, bytes], object]) -> None:
+    """Call `on_message` with mask and payload of every message, answer pings and the close, until the client is gone."""
     reader = FrameReader()
     while data := sock.recv(2**16):
         for opcode, mask, payload in reader.feed(data):
             if opcode == TEXT:
-                on_message()
+                on_message(mask, payload)
             elif opcode == PING:
                 sock.sendall(frame(unmask(mask, payload), PONG))
             elif opcode == CLOSE:
@@ -202,13 +203,13 @@ def stream(sock: socket.socket, query: dict[str, str]) -> None:
 
 def echo(sock: socket.socket, query: dict[str, str]) -> None:  # noqa: ARG001 (one signature for all modes)
     """Answer each message with one event."""
-    converse(sock, lambda: sock.sendall(ECHO))
+    converse(sock, lambda *_: sock.sendall(ECHO))
 
 
 def idle(sock: socket.socket, query: dict[str, str]) -> None:  # noqa: ARG001
     """Say session.created and no more."""
     sock.sendall(CREATED)
-    converse(sock, lambda: None)
+    converse(sock, lambda *_: None)
 
 
 def silent(sock: socket.socket, query: dict[str, str]) -> None:  # noqa: ARG001
@@ -216,6 +217,42 @@ def silent(sock: socket.socket, query: dict[str, str]) -> None:  # noqa: ARG001
     sock.sendall(CREATED)
     while sock.recv(2**16):
         pass
+
+
+@functools.lru_cache(maxsize=64)
+def response_frames(lane: str | None, count: int) -> bytes:
+    """Return a whole response on a lane, in frames."""
+    response_id = f"resp_of_{lane}"
+    item = {"id": f"msg_of_{lane}", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+    text = "".join(f"{TEXT_DELTA} {number:04d}" for number in range(count))
+    part = {"type": "output_text", "text": text, "annotations": []}
+    done = {**item, "status": "completed", "content": [part]}
+    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    response = {"id": response_id, "object": "response", "status": "in_progress", "model": "m", "output": []}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": response},
+        {"type": "response.in_progress", "response": response},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        *(
+            {"type": "response.output_text.delta", **place, "delta": f"{TEXT_DELTA} {number:04d}"}
+            for number in range(count)
+        ),
+        {"type": "response.output_text.done", **place, "text": text},
+        {"type": "response.output_item.done", "output_index": 0, "item": done},
+        {"type": "response.completed", "response": {**response, "status": "completed", "output": [done]}},
+    ]
+    named = {} if lane is None else {"stream_id": lane}
+    return b"".join(frame(encode({**event, "sequence_number": number, **named})) for number, event in enumerate(events))
+
+
+def responses(sock: socket.socket, query: dict[str, str]) -> None:
+    """Answer every create with a response."""
+    count = int(query["count"])
+
+    def answer(mask: bytes, payload: bytes) -> None:
+        sock.sendall(response_frames(json.loads(unmask(mask, payload)).get("stream_id"), count))
+
+    converse(sock, answer)
 
 
 class Duplex:
@@ -307,7 +344,7 @@ def duplex(sock: socket.socket, query: dict[str, str]) -> None:
     Duplex(sock, query).run()
 
 
-MODES = {"stream": stream, "echo": echo, "idle": idle, "silent": silent, "duplex": duplex}
+MODES = {"stream": stream, "echo": echo, "idle": idle, "silent": silent, "responses": responses, "duplex": duplex}
 
 
 def serve(sock: socket.socket, context: ssl.SSLContext | None) -> None:

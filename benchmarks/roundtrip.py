@@ -7,15 +7,15 @@ websocket-client's time, the run measures the machine, and says that it does not
 two messages, as virtual ones do, adds the same 100 µs to everybody and makes all ratios look good. So on Linux idle
 processes keep the CPUs awake meanwhile.
 
-Clients take turns, each measurement in a fresh process. Medians over the rounds of each round's median and 99th
-percentile.
+Each client has a process and a connection of its own, and they take turns, a few hundred round trips at a time. Medians
+over the rounds of each round's median and 99th percentile; a ratio is the median of the rounds' ratios, so that what
+else a machine does for a second or two slows both sides of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import os
 import statistics
@@ -37,6 +37,8 @@ BUDGET = 1.5
 """Times the round trip of bare websocket-client with the same accelerators."""
 FLOOR_SHARE = 0.5
 """The most that the raw socket's time may be of bare websocket-client's."""
+WARM_UP = 30
+"""Round trips before each batch: the others have had the CPU's caches meanwhile."""
 IDLER = """
 import os, sys
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # Runs when nothing else wants to, and yields at once.
@@ -50,21 +52,26 @@ COMPARED = ((OURS, BARE), (OURS_FAST, BARE_FAST))
 
 
 def work(row: Row, job: dict[str, Any]) -> dict[str, Any]:
-    """Time round trips on one connection; return their median and 99th percentile in µs."""
+    """Time batches of round trips on one connection: median and 99th percentile of each, in µs."""
     target = Target(**job["target"])
     target.query["mode"] = "echo"
     connection = OPENERS[row.client](target)
     exchange = EXCHANGES[row.client](connection)
-    for _ in range(max(job["count"] // 10, 200)):
-        exchange()
     clock = time.perf_counter_ns
-    times = []
-    for _ in range(job["count"]):
-        start = clock()
-        exchange()
-        times.append(clock() - start)
+
+    def batch() -> dict[str, Any]:
+        for _ in range(WARM_UP):
+            exchange()
+        times = []
+        for _ in range(job["count"]):
+            start = clock()
+            exchange()
+            times.append(clock() - start)
+        return {"median": statistics.median(times) / 1000, "p99": statistics.quantiles(times, n=100)[-1] / 1000}
+
+    ended = _common.serve_batches(batch)
     connection.close()
-    return {"median": statistics.median(times) / 1000, "p99": statistics.quantiles(times, n=100)[-1] / 1000}
+    return ended
 
 
 def exchange_typed(connection: Any) -> Callable[[], None]:
@@ -123,20 +130,22 @@ EXCHANGES = {
 def main() -> None:
     """Measure every client in turn, and print tables and verdicts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of each client (5)")
-    parser.add_argument("--count", type=int, default=3000, help="round trips of each measurement (3000)")
-    parser.add_argument("--quick", action="store_true", help="one round of 500: does it run at all?")
+    parser.add_argument("--rounds", type=int, default=30, help="batches of each client (30)")
+    parser.add_argument("--count", type=int, default=300, help="round trips of each batch (300)")
+    parser.add_argument("--quick", action="store_true", help="one round: does it run at all?")
     options = parser.parse_args()
-    rounds, count = (1, 500) if options.quick else (options.rounds, options.count)
+    rounds, count = (1, options.count) if options.quick else (options.rounds, options.count)
     _common.print_header("blocking send to matching receive", {"rounds": rounds, "round trips": count})
     rows = _common.installed(ROWS)
-    results: dict[tuple[str, Row], list[dict[str, float]]] = {key: [] for key in itertools.product(SCHEMES, rows)}
     with _common.peers(*SCHEMES) as peers, cpus_awake():
-        for _ in range(rounds):
-            for (scheme, row), values in results.items():
-                values.append(_common.measure(__file__, row, target=peers[scheme].target(), count=count))
-    for scheme in SCHEMES:
-        report(scheme, {row: results[scheme, row] for row in rows})
+        for scheme in SCHEMES:
+            target = peers[scheme].target()
+            with contextlib.ExitStack() as stack:
+                workers = [
+                    stack.enter_context(_common.Worker(__file__, row, target=target, count=count)) for row in rows
+                ]
+                results = [[worker.batch() for worker in workers] for _ in range(rounds)]
+            report(scheme, {row: list(values) for row, values in zip(rows, zip(*results, strict=True), strict=True)})
 
 
 @contextlib.contextmanager

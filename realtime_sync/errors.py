@@ -519,7 +519,7 @@ class OutputRefused(OutputInvalid):
 
 
 class DecodeError(RealtimeSyncError):
-    """A message that is not a JSON object with a ``type``.
+    """A message that is not a JSON object with a ``type``; over HTTP, an answer that is something else.
 
     Attributes:
         raw: the message as it came.
@@ -569,10 +569,10 @@ class LocalProtocolError(RealtimeSyncError):
 
 
 class RemoteProtocolError(RealtimeSyncError):
-    """The peer broke the WebSocket protocol.
+    """The peer broke the WebSocket protocol, or that of HTTP.
 
     Attributes:
-        code: the close code that was sent for it (1002, 1007, 1009…).
+        code: the close code that was sent for it (1002, 1007, 1009…), or over HTTP would have been.
     """
 
     def __init__(self, message: str = "", *, code: int = 1002) -> None:

@@ -1,4 +1,4 @@
-"""``realtime-sync demo``: text, voice and a function call, each over one session, shown as they happen."""
+"""``realtime-sync demo``: text, voice, a function call and the Responses API, shown as they happen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from realtime_sync.cli import _demo_function, _demo_voice
+from realtime_sync.cli import _demo_function, _demo_responses, _demo_voice
 from realtime_sync.cli._table import Row, Stopwatch, print_table
 from realtime_sync.client import Client
 from realtime_sync.errors import MissingExtra
@@ -23,7 +23,7 @@ SCRIPT = (
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Show what the command line asks for: the user's own turns, or a tour of text, voice and functions."""
+    """Show what the command line asks for: the user's own turns, or a tour of all there is."""
     rows: list[Row] = []
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(_client(options, stack))
@@ -36,6 +36,8 @@ def demo(options: argparse.Namespace) -> int:
                     rows += _demo_function.call_a_function(session, options.timeout)
         if options.wav or tour:
             rows.append(_demo_voice.speak(client, options))
+        if tour:
+            _demo_responses.show_responses(client, options.responses_model, options.timeout)
         if tour and sys.stdin is not None and sys.stdin.isatty():
             with client.realtime.connect(model=options.model, modalities=("text",)) as session:
                 rows += [_converse(session, text, options.timeout) for text in _typed()]

@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument("--base-url", metavar="URL", help="talk to the server at this base URL")
     demo.add_argument("--model", default="gpt-realtime", help="the model to ask for (default: %(default)s)")
+    demo.add_argument(
+        "--responses-model", default="gpt-5.5", metavar="MODEL", help="for the Responses API (default: %(default)s)"
+    )
     demo.add_argument("--wav", metavar="FILE", help="say what is in this WAV file")
     demo.add_argument(
         "--output", default="answer.wav", metavar="FILE", help="write the spoken answer here (default: %(default)s)"

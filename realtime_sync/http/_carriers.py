@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, final
 
 from realtime_sync.http._failures import FAILURES, cause_of, not_connected
 from realtime_sync.http._line import Line
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from realtime_sync.http._exchange import HttpRequest
 
 __all__ = ["Carrier", "OnUsersSession", "OwnLine", "UsersSession"]
+
+_T = TypeVar("_T")
 
 
 class Carrier(Protocol):
@@ -110,9 +112,10 @@ class UsersSession:
         self._forks = forks.count
         self._line: dict[Waiter, None] = {}
 
-    @contextlib.contextmanager
-    def turn(self, waiter: Waiter, deadline: Deadline) -> Iterator[requests.Session]:
-        """Wait for the session, and keep it for the block.
+    def lend(self, waiter: Waiter, deadline: Deadline, use: Callable[[requests.Session], _T]) -> _T:
+        """Wait for the session, and keep it for one call.
+
+        A function, because an interrupt can come between the steps of a context manager.
 
         Raises:
             OutOfTime: the deadline passed first.
@@ -126,7 +129,7 @@ class UsersSession:
             while next(iter(tuple(line))) is not waiter:
                 if deadline.passed() or not waiter.wait(deadline.remaining()):
                     raise OutOfTime
-            yield self._session
+            return use(self._session)
         finally:
             # A call of a built-in comes first, so that an interrupt right behind it leaves nobody asleep.
             try:
@@ -148,20 +151,22 @@ class OnUsersSession:
         self.sent = False
 
     def send(self, message: HttpRequest, request: Request, deadline: Deadline) -> requests.Response:
-        with self._session.turn(self._waiter, deadline) as session:
+        def use(session: requests.Session) -> requests.Response:
             left = deadline.remaining()
             connect = min((each for each in (left, self._open_timeout) if each is not None), default=None)
             self.sent = True
-            try:
-                response = self._response = _send(session, message, request, (connect or None, left or None))
-            except FAILURES as error:
-                failure = not_connected(message.what, request, error)
-                if failure is None:
-                    raise
-                self.sent = False
-                failure.__cause__ = cause_of(error)
-            else:
-                return response
+            return _send(session, message, request, (connect or None, left or None))
+
+        try:
+            self._response = self._session.lend(self._waiter, deadline, use)
+        except FAILURES as error:
+            failure = not_connected(message.what, request, error)
+            if failure is None:
+                raise
+            self.sent = False
+            failure.__cause__ = cause_of(error)
+        else:
+            return self._response
         raise Halt(failure)
 
     def cancel(self) -> None:

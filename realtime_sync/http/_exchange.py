@@ -105,8 +105,12 @@ class Answer:
             RemoteProtocolError: what came is no HTTP.
             ForkedError: the request was sent before a fork, by the parent.
         """
+        return self._pieces(1)
+
+    def _pieces(self, least: int) -> Iterator[bytes]:
+        """Yield the body; urllib3 before 2.0 waits for pieces of `least` bytes."""
         while True:
-            piece = self._reading(self._next_piece)
+            piece = self._reading(functools.partial(self._next_piece, least))
             if not piece:
                 self.close()
                 return
@@ -119,7 +123,7 @@ class Answer:
             RemoteProtocolError: it is larger than `max_size`. Otherwise as `pieces`.
         """
         body = bytearray()
-        for piece in self.pieces():
+        for piece in self._pieces(_PIECE):
             body += piece
             if max_size is not None and len(body) > max_size:
                 msg = f"the answer to {self._what} is larger than max_size ({max_size} bytes)"
@@ -194,19 +198,22 @@ class Answer:
         if self._closed or self._deadline.passed():
             raise OutOfTime
         response = self._response = self._carrier.send(message, self._request, self._deadline)
+        response.raw.enforce_content_length = True  # As is the rule since urllib3 2.0.
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
 
-    def _next_piece(self) -> bytes:
+    def _next_piece(self, least: int) -> bytes:
         """Return what is there of the body, waiting for something; b"" at its end."""
         if self._complete:
             return b""
         if self._closed or self._deadline.passed() or self._response is None:
             raise OutOfTime
         raw = self._response.raw
-        # urllib3 before 2.0, and stand-ins for it, can only wait for a full piece: it may have one byte at most.
-        read, size = (raw.read1, _PIECE) if hasattr(raw, "read1") else (raw.read, 1)
+        # urllib3 before 2.0, and stand-ins for it, can only wait for a full piece, and may give nothing before the end.
+        read, size = (raw.read1, _PIECE) if hasattr(raw, "read1") else (raw.read, least)
         piece: bytes = read(size, decode_content=True) or b""
+        while not piece and not raw.closed:
+            piece = read(size, decode_content=True) or b""
         self._complete = not piece
         return piece
 

@@ -79,8 +79,8 @@ def not_connected(what: str, request: Request, error: BaseException) -> Realtime
             return ProxyError(message)
         if isinstance(each, requests.exceptions.SSLError | ssl.SSLCertVerificationError):
             return ConnectError(message, transient=False)
-        if isinstance(each, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError):
-            # The first is a ConnectTimeoutError by its class, whatever was the matter.
+        if isinstance(each, urllib3.exceptions.NewConnectionError):
+            # It is a ConnectTimeoutError by its class, whatever was the matter.
             return ConnectError(message)
         if isinstance(each, requests.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
             return ConnectTimeout(f"connecting to {request.address} took too long")

@@ -65,7 +65,7 @@ class LaneBook:
     knows_lanes: bool | None = None
     """Whether the server does; None: not known yet."""
     _clock: Callable[[], float] = time.monotonic
-    lanes: LaneTable = field(init=False, factory=LaneTable)
+    lanes: LaneTable = field(init=False)
     waiting: dict[Call, None] = field(init=False, factory=dict)
     """What waits for a lane, in order."""
     active: dict[Call, None] = field(init=False, factory=dict)
@@ -79,7 +79,7 @@ class LaneBook:
 
     def __attrs_post_init__(self) -> None:
         """Begin with what is known."""
-        self.lanes.single = self.knows_lanes is False
+        self.lanes = LaneTable(single=self.knows_lanes is False, clock=self._clock)
 
     @property
     def limit(self) -> int:
@@ -96,9 +96,13 @@ class LaneBook:
         self._tickets += 1
         call.ticket = self._tickets
         self.lanes.hold_back(call)
-        # None of those that wait could go now, or it would have gone: what kept them was a lane of their own.
-        if len(self.active) >= self.limit or not self._decide(call, self._wanted()):
+        # What waits for a lane of its own could not go now, or it would have gone. Who takes any lane waits in line.
+        waits = len(self.active) >= self.limit or (self._takes_any(call) and any(map(self._takes_any, self.waiting)))
+        if waits or not self._decide(call, self._wanted()):
             self.waiting[call] = None
+
+    def _takes_any(self, call: Call) -> bool:
+        return self.lanes.needed(call) is None
 
     def _wanted(self) -> tuple[LaneState, ...]:
         """Return the lanes that those in line can do nothing without."""
@@ -134,6 +138,10 @@ class LaneBook:
         name = call.lane.name if call.lane is not None else None
         return {"type": "response.create", **call.body, **({} if name is None else {"stream_id": name})}
 
+    def look_again(self) -> None:
+        """Let those go whose turn came with time alone. Reader thread."""
+        self._grant()
+
     def _grant(self) -> None:
         """Let those go whose turn has come. What can only run on a lane of its own does not hold up others."""
         more = True
@@ -155,7 +163,7 @@ class LaneBook:
             self._sent_create(data, call)
             return
         running = self._by_response.get(data.get("previous_response_id") or "")
-        if running is not None and not any(each.data is data for each in running.steers):
+        if running is not None and not [each for each in running.steers if each.data is data]:
             running.steers.append(Steer(data, data["previous_response_id"]))
 
     def _sent_create(self, data: Mapping[str, Any], call: Call | None) -> None:
@@ -171,11 +179,12 @@ class LaneBook:
 
     def _by_hand(self, data: Mapping[str, Any], name: str | None) -> Call:
         lane = self.lanes.named(name)
-        known = next((call for call in lane.calls if call.body is data), None)
-        call = known or Call(wants=Wants.of(data, name), body=data)
-        self.active[call] = None
-        if known is None:
+        known = [call for call in lane.calls if call.body is data]
+        call = known[0] if known else Call(wants=Wants.of(data, name), body=data)
+        # The lane first: by that the call is known if an interrupt has this done again.
+        if not known:
             self.lanes.take(lane, call)
+        self.active[call] = None
         return call
 
     # -- coming in ----------------------------------------------------------------------------------------------------
@@ -414,6 +423,7 @@ class LaneBook:
                 self._overdue(call)
             elif call.drains_since is not None and now - call.drains_since > DRAIN_SECONDS:
                 self._retire(f"a request that nobody waits for is still running after {DRAIN_SECONDS:.0f} s")
+        self._grant()
 
     def _overdue(self, call: Call) -> None:
         """End a request without its last event: its lane may still bring that, and is nobody's any more."""

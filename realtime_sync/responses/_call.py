@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -99,6 +100,8 @@ class Call:
     wake: Callable[[], object] = field(default=lambda: None, repr=False)
     ticket: int = 0
     """The order in which requests were made."""
+    thread: int = field(factory=threading.get_ident)
+    """Whose it is."""
     phase: Phase = Phase.WAITING
     lane: LaneState | None = field(default=None, repr=False)
     refusal: RealtimeSyncError | None = None

@@ -262,7 +262,9 @@ class Conversation(ClosesOnExit):
         """
         deadline = self._deadline(timeout)
         request, tools = self._settings.request(input, parse, parameters, extra_body)
-        rounds = tools.box.max_rounds if isinstance(max_tool_rounds, NotGiven) else max_tool_rounds
+        rounds = tools.box.max_rounds
+        if not isinstance(max_tool_rounds, NotGiven):
+            rounds = Toolbox(max_rounds=max_tool_rounds).max_rounds  # It knows what they may be.
         turn = Turn()
         try:
             self._enter(turn, deadline)
@@ -343,6 +345,7 @@ class Conversation(ClosesOnExit):
             retry=core.retry,
             memory=memory,
             adds_encrypted=core.adds_encrypted,
+            continues=core.continues,
             is_new_fork=True,
         )
         return Conversation(

@@ -50,6 +50,7 @@ class ConversationCore:
 
     Attributes:
         adds_encrypted: whether to ask for encrypted reasoning where it is needed; a model may not have any.
+        continues: whether the server goes on from a response that a request names, as far as is known.
         is_new_fork: whether what it goes on from is another conversation's as well, up to its first response.
     """
 
@@ -59,6 +60,7 @@ class ConversationCore:
     stats: ConversationStats = field(factory=ConversationStats)
     queue: TurnQueue = field(factory=TurnQueue)
     adds_encrypted: bool = True
+    continues: bool = True
     is_new_fork: bool = False
     closed: bool = field(init=False, default=False)
     _lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
@@ -87,7 +89,8 @@ class ConversationCore:
     def learn(self, sent: tuple[Item, ...], response: Response, of_fields: str, *, stored: bool) -> None:
         """Take a response into the history, in one step."""
         with self._lock:
-            self.memory = self.memory.with_response(sent, response, of_fields, stored=stored)
+            memory = self.memory.with_response(sent, response, of_fields, stored=stored)
+            self.memory = memory if self.continues else evolve(memory, anchor=None)
         self.is_new_fork = False
 
     def start_over(self, items: tuple[Item, ...]) -> None:

@@ -86,15 +86,17 @@ class Memory:
             of_fields: the request's fingerprint.
             stored: whether the server keeps it.
         """
-        output = tuple(each.to_dict() for each in response.output or ())
+        told = response.to_dict()
+        output: list[Item] = told.get("output") or []
         returned = kept(output, stored=stored)
         items = extended(sent, returned)
         # A call that was left out is one that the server would want answered.
         whole = sum(each.get("type") in OUTPUT_OF for each in output) == sum(
             each.get("type") in OUTPUT_OF for each in returned
         )
+        # A server that does not say what a response goes on from goes on from none.
         anchor = None
-        if whole and response.id:
+        if whole and "previous_response_id" in told and response.id:
             anchor = Anchor(response_id=response.id, fingerprint=of_fields, items=items, stored=stored)
         return Memory(items=items, anchor=anchor, usage=self.usage.plus(response), last=response)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from realtime_sync.errors import LocalProtocolError, RealtimeSyncError
+from realtime_sync.errors import ConnectTimeout, LocalProtocolError, RealtimeSyncError, RequestTimeout, ServerError
 from realtime_sync.responses._conversation_link import Exchange, Route
 from realtime_sync.responses._delta import fingerprint, least
 from realtime_sync.responses._history import Item
-from realtime_sync.responses._recovery import Failure, Step, Tries, decide, is_repeatable
+from realtime_sync.responses._recovery import NOT_FOUND, Failure, Step, Tries, decide, is_repeatable
 from realtime_sync.responses._structured import AnswerFormat
 from realtime_sync.session import ClosesOnExit, Deadline
-from realtime_sync.types.responses import Response, ResponseTextDeltaEvent
+from realtime_sync.types.responses import Response, ResponseCreatedEvent, ResponseTextDeltaEvent
 
 if TYPE_CHECKING:
     from realtime_sync.responses._conversation_core import ConversationCore
@@ -61,7 +61,8 @@ class Request:
 class _Attempt:
     """The request as it went out once."""
 
-    is_delta: bool
+    previous: str | None
+    """The response that it goes on from; None: it is sent in full."""
     fingerprint: str
     input: tuple[Item, ...] = field(repr=False)
     """All of it, whatever of it went out."""
@@ -130,7 +131,10 @@ class ConversationStream(ClosesOnExit, Generic[T]):
             except RealtimeSyncError as error:
                 if not self._recover(error):
                     self._error = error
-                    raise
+                    if not isinstance(error, ConnectTimeout) or not self._deadline.passed():
+                        raise
+                    self._error = self._out_of_time()
+                    raise self._error from error
             else:
                 if event is not None:
                     return event
@@ -198,6 +202,8 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         attempt.began = True
         if event.type in _TERMINAL:
             return event if self._conclude(attempt, exchange) else None
+        if attempt.previous is not None and isinstance(event, ResponseCreatedEvent):
+            self._check_lineage(event, attempt.previous)
         if event.type not in _FIRST:
             attempt.produced = True
         item = getattr(event, "item", None)
@@ -205,10 +211,19 @@ class ConversationStream(ClosesOnExit, Generic[T]):
             attempt.finished.append(item)
         return event
 
+    def _check_lineage(self, event: ResponseCreatedEvent, previous: str) -> None:
+        """Raise if a response does not go on from where it should: one that knows only what is new is of no use."""
+        if event.response.previous_response_id != previous:
+            self._core.continues = False
+            msg = f"the server did not go on from {previous}"
+            raise ServerError(msg, code=NOT_FOUND, event=event)
+
     def _open(self) -> tuple[_Attempt, Exchange]:
         """Send the request: in full, unless what it goes to now remembers what came before."""
         core, request = self._core, self._request
         core.check_open()
+        if self._deadline.passed():
+            raise self._out_of_time()
         route = core.link.prepare(self._deadline)
         memory = core.memory
         anchor = None if self._in_full or memory.anchor is None or not core.link.holds(memory.anchor) else memory.anchor
@@ -218,11 +233,10 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         body = {**request.fields, "input": list(sending.items)}
         if sending.previous_response_id is not None:
             body["previous_response_id"] = sending.previous_response_id
-        attempt = _Attempt(
-            is_delta=sending.previous_response_id is not None, fingerprint=of_fields, input=given, route=route
-        )
+        attempt = _Attempt(previous=sending.previous_response_id, fingerprint=of_fields, input=given, route=route)
         self._attempt = attempt
-        exchange = attempt.exchange = core.link.send(route, body, self._deadline, fork=core.is_new_fork)
+        is_fork = core.is_new_fork and attempt.previous is not None
+        exchange = attempt.exchange = core.link.send(route, body, self._deadline, fork=is_fork)
         core.count_sent(sending, over_http=route is None)
         return attempt, exchange
 
@@ -249,6 +263,10 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         exchange.close()
         self._let_go()
 
+    def _out_of_time(self) -> RequestTimeout:
+        seconds = self._deadline.seconds or 0.0
+        return RequestTimeout(f"no request could be sent within {seconds:g} s", replay_safe=True)
+
     # -- failures -----------------------------------------------------------------------------------------------
 
     def _recover(self, error: RealtimeSyncError) -> bool:
@@ -269,7 +287,7 @@ class ConversationStream(ClosesOnExit, Generic[T]):
                 error=error,
                 began=attempt is not None and attempt.began,
                 produced=attempt is not None and attempt.produced,
-                is_delta=attempt is not None and attempt.is_delta,
+                is_delta=attempt is not None and attempt.previous is not None,
                 is_repeatable=request.repeat_lost or is_repeatable(request.fields),
                 asks_for_encrypted=request.adds_encrypted,
                 over_http=core.link.over_http,

@@ -8,9 +8,11 @@ storage, if it was stored at all.
 from __future__ import annotations
 
 import itertools
+import math
 import re
+import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from attrs import define, field
@@ -23,6 +25,8 @@ __all__ = ["LaneState", "LaneTable", "NoLanes"]
 
 MAX_NAMES: Final = 32
 MAX_KNOWN: Final = 4096
+REST_SECONDS: Final = 0.5
+"""How long a lane that alone remembers a response is kept for whoever may go on from there."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 _OURS: Final = re.compile(r"rts-(\d|[12]\d|3[01])")
 
@@ -45,6 +49,10 @@ class LaneState:
     """The response that it remembers, which may still be running."""
     used_at: int = 0
     """When it was last given to a request, as the table counts."""
+    left_at: float = -math.inf
+    """When the last request left it, monotonic."""
+    thread: int | None = None
+    """Whose request that was."""
     awaits_successor: bool = False
     """A steer waits for what the next request here goes on with."""
     retired: bool = False
@@ -61,7 +69,7 @@ class LaneState:
         return None
 
     def is_free_for(self, call: Call) -> bool:
-        return not self.calls and not any(fork.ticket < call.ticket for fork in self.holds)
+        return not self.calls and not [fork for fork in self.holds if fork.ticket < call.ticket]
 
 
 @define(eq=False)
@@ -70,6 +78,7 @@ class LaneTable:
 
     single: bool = False
     """The server knows no lanes: everything runs on the default one, whatever its name here."""
+    _clock: Callable[[], float] = time.monotonic
     lanes: dict[str | None, LaneState] = field(init=False)
     heads: dict[str, str] = field(init=False, factory=dict)
     """The newest response of each lane that a caller named, by that name."""
@@ -77,6 +86,9 @@ class LaneTable:
     """By response: the lane that remembers it."""
     _unstored: OrderedDict[str, bool] = field(init=False, factory=OrderedDict)
     """The newest responses of this connection, and whether nothing but a lane remembers them."""
+    _next_name: int = field(init=False, default=0)
+    _unclaimed: int = field(init=False, default=0)
+    """How many responses that only a lane remembered were lost since one of them was gone on from."""
     _uses: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1))
 
     def __attrs_post_init__(self) -> None:
@@ -124,14 +136,14 @@ class LaneTable:
     def _unused(self) -> str | None:
         if len(self.lanes) > MAX_NAMES:
             return None
-        return next(name for n in itertools.count() if (name := f"rts-{n}") not in self.lanes)
+        while f"rts-{self._next_name}" in self.lanes:
+            self._next_name += 1
+        return f"rts-{self._next_name}"
 
     def close_names(self) -> None:
         """Use no further name: the server has counted more than this table."""
-        for n in itertools.count():
-            if len(self.lanes) > MAX_NAMES:
-                break
-            self.lanes.setdefault(f"unknown-{n}", LaneState(f"unknown-{n}", retired=True))
+        while (name := self._unused()) is not None:
+            self.lanes[name] = LaneState(name, retired=True)
 
     # -- choosing -----------------------------------------------------------------------------------------------------
 
@@ -175,6 +187,7 @@ class LaneTable:
         """
         previous = call.wants.previous
         if previous is not None and self.is_evicted(previous):
+            self._unclaimed = 0
             raise _evicted(previous)
         needed, home = self.needed(call), self.home(previous)
         if needed is not None:
@@ -190,7 +203,7 @@ class LaneTable:
         previous = call.wants.previous
         if previous is None or home is None or home is lane or not home.calls:
             return True
-        running = any(each.response_id == previous for each in home.calls)
+        running = [each for each in home.calls if each.response_id == previous]
         return not running and not self._unstored.get(previous, True)
 
     def _any(self, call: Call, wanted: Collection[LaneState], home: LaneState | None) -> LaneState | None:
@@ -200,8 +213,19 @@ class LaneTable:
             return lane
         lendable = [lane for lane in self.lanes.values() if lane.ours and not lane.retired] or self._last_resort()
         free = [lane for lane in lendable if lane not in wanted and lane is not home and lane.is_free_for(call)]
+        rested = [lane for lane in free if self._is_rested(lane, call)]
         # A lane of whose response nothing is lost goes first, then the one whose chain has rested longest.
-        return min(free, key=lambda lane: (self._loses(lane), lane.used_at), default=None)
+        return min(rested, key=lambda lane: (self._loses(lane), lane.used_at), default=None)
+
+    def _is_rested(self, lane: LaneState, call: Call) -> bool:
+        """Tell whether nobody is expected to go on from what is lost with a lane.
+
+        Whoever got a response may be about to go on from it: unless this request is what they do instead, or nobody
+        does so here, as the responses of a whole round of lanes have shown.
+        """
+        if not self._loses(lane) or lane.thread == call.thread or self._unclaimed >= MAX_NAMES:
+            return True
+        return self._clock() - lane.left_at >= REST_SECONDS
 
     def _last_resort(self) -> list[LaneState]:
         if self.default.retired:
@@ -223,6 +247,7 @@ class LaneTable:
         """Take the lane back."""
         lane = call.lane
         if lane is not None and call in lane.calls:
+            lane.left_at, lane.thread = self._clock(), call.thread
             lane.calls.remove(call)
 
     def began(self, call: Call, response_id: str) -> None:
@@ -230,6 +255,10 @@ class LaneTable:
         lane = call.lane
         if lane is None:
             return
+        if call.wants.previous in self._unstored:
+            self._unclaimed = 0
+        elif self._loses(lane):
+            self._unclaimed += 1
         self._forget(lane)
         lane.latest = response_id
         lane.awaits_successor = False

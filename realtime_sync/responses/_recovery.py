@@ -21,9 +21,9 @@ from realtime_sync.errors import (
     TurnInterrupted,
 )
 
-__all__ = ["Decision", "Failure", "Step", "Tries", "decide", "is_repeatable"]
+__all__ = ["NOT_FOUND", "Decision", "Failure", "Step", "Tries", "decide", "is_repeatable"]
 
-_NOT_FOUND = "previous_response_not_found"
+NOT_FOUND = "previous_response_not_found"
 _CONNECTION_OVER = frozenset({"websocket_connection_limit_reached", "websocket_stream_limit_reached"})
 _BUSY = frozenset({"server_is_overloaded", "rate_limit_exceeded", "slow_down"})
 _NAMELESS = "server_error"
@@ -157,7 +157,7 @@ def _lost(failure: Failure, tries: Tries, policy: RetryPolicy) -> Decision:
 
 def _forgotten(failure: Failure, tries: Tries, _: RetryPolicy) -> Decision | None:
     """The server does not know the response that the request goes on from (any more)."""
-    known = _particulars(failure.error)[0] == _NOT_FOUND and failure.is_delta
+    known = _particulars(failure.error)[0] == NOT_FOUND and failure.is_delta
     return Decision(Step.IN_FULL) if known and not tries.count(Step.IN_FULL) else None
 
 

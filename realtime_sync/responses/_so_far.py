@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
 from realtime_sync.errors import DecodeError
 from realtime_sync.responses._events import BEGINNINGS, ENDS
 from realtime_sync.types import UnknownEvent
-from realtime_sync.types.responses import (
-    Response,
-    ResponseFunctionToolCall,
-    ResponseOutputItem,
-    ResponseOutputMessage,
-    ResponseOutputText,
-)
+
+if TYPE_CHECKING:
+    from realtime_sync.types.responses import Response, ResponseOutputItem
 
 __all__ = ["ResponseSoFar"]
 
@@ -70,6 +66,12 @@ class ResponseSoFar:
     @staticmethod
     def _with_deltas(item: ResponseOutputItem | None, deltas: list[Any]) -> ResponseOutputItem | None:
         """Return an item with what was written of it. Not every server says that it begins one."""
+        from realtime_sync.types.responses import (  # noqa: PLC0415  (the catalogue loads on first use)
+            ResponseFunctionToolCall,
+            ResponseOutputMessage,
+            ResponseOutputText,
+        )
+
         pieces = "".join(event.delta for event in deltas)
         if pieces and item is None and deltas[0].type == _TEXT:
             item = ResponseOutputMessage(id=deltas[0].item_id, role="assistant", status="in_progress")

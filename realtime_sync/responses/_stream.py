@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.errors import (
@@ -17,14 +17,13 @@ from realtime_sync.errors import (
 from realtime_sync.responses._api import ResponsesApi
 from realtime_sync.responses._call import ANY, Call, LaneChoice, Phase, Wants
 from realtime_sync.responses._events import request_error
+from realtime_sync.responses._lanes import REST_SECONDS
 from realtime_sync.responses._parameters import decimals
 from realtime_sync.responses._result import ResultBuilder
 from realtime_sync.session import ClosesOnExit, Core, Deadline, Empty, Waiter
 from realtime_sync.types import UnknownEvent, UnknownObject, WireObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from realtime_sync.types.responses import Response, ServerEvent
 
 __all__ = ["ResponseStream", "start", "steer_event"]
@@ -298,7 +297,10 @@ def _wait_for_lane(core: Core, api: ResponsesApi, call: Call, waiter: Waiter, de
         api.book.enter(call)
     try:
         core.flow.begin_wait(waiter)
-        woken = waiter.wait(deadline.remaining())
+        while not (woken := waiter.wait(_slice(deadline))):
+            if deadline.passed():
+                break
+            core.post_locked(api.book.look_again)
     finally:
         core.flow.waits.discard(waiter)
     if call.refusal is not None:
@@ -308,6 +310,11 @@ def _wait_for_lane(core: Core, api: ResponsesApi, call: Call, waiter: Waiter, de
         raise RequestTimeout(msg, replay_safe=True)
     if call.phase is Phase.WAITING:
         raise core.closed_error()
+
+
+def _slice(deadline: Deadline) -> float:
+    left = deadline.remaining()
+    return REST_SECONDS if left is None else min(REST_SECONDS, left)
 
 
 def _send(core: Core, api: ResponsesApi, call: Call, deadline: Deadline) -> None:
@@ -325,6 +332,9 @@ def _send(core: Core, api: ResponsesApi, call: Call, deadline: Deadline) -> None
 def steer_event(response_id: str, given: Any) -> Any:
     """Return the event that gives a running response something more."""
     content = (given,) if isinstance(given, Mapping | WireObject | UnknownObject) else given
+    if not isinstance(content, str) and isinstance(content, Iterable):
+        # Plain, because a message for a request is of another class than one for a steer, though they look the same.
+        content = [each.to_dict() if isinstance(each, WireObject | UnknownObject) else each for each in content]
     from realtime_sync.types.responses import ResponseSteerEvent  # noqa: PLC0415  (the catalogue loads on first use)
 
     return ResponseSteerEvent(previous_response_id=response_id, input=content)

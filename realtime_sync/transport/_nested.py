@@ -62,6 +62,10 @@ class NestedTls:
                 self._try_to_push()
                 return int(count)
 
+    def pending(self) -> int:
+        """Return how many bytes may be here that no poll tells of, more or less."""
+        return self.inner.pending() + self._incoming.pending + self.outer.pending()
+
     def send(self, data: memoryview) -> int:
         """Write one record's worth; returns how much when the kernel has all of it."""
         if not self._promised:

@@ -35,13 +35,16 @@ class Stream:
         read_events, write_events: what to poll for before trying again; TLS may want the other direction.
         tenancy: who uses the descriptor now.
         is_tls: whether reads end only when told to try later, and an interrupted write leaves its fate unknown.
+        is_drained: over TLS, whether a poll will tell of all that is still to be read; the last read found out.
     """
 
     __slots__ = (
         "_plain",
         "_socket",
+        "_tls",
         "_tls_lock",
         "fd",
+        "is_drained",
         "is_tls",
         "read_events",
         "tenancy",
@@ -56,8 +59,10 @@ class Stream:
         self.read_events = READ
         self.write_events = WRITE
         self.tenancy = Tenancy(sock.close)
-        self.is_tls = isinstance(sock, ssl.SSLSocket | NestedTls)
-        self._tls_lock = threading.Lock() if self.is_tls else None
+        self._tls = sock if isinstance(sock, ssl.SSLSocket | NestedTls) else None
+        self.is_tls = self._tls is not None
+        self.is_drained = False
+        self._tls_lock = threading.Lock()
 
     def receive_into(self, space: memoryview) -> int | None:
         """Read what is there into `space`; return how much, 0 at the end of the stream, None if nothing is there yet.
@@ -65,14 +70,16 @@ class Stream:
         Raises:
             OSError: the connection is broken.
         """
-        if self._tls_lock is None:
+        tls = self._tls
+        if tls is None:
             try:
                 return self._socket.recv_into(space)
             except BlockingIOError:
                 return None
         try:
             with self._tls_lock:
-                count = self._socket.recv_into(space)
+                count = tls.recv_into(space)
+                self.is_drained = not tls.pending()
         except ssl.SSLWantReadError:
             self.read_events = READ
             return None
@@ -92,7 +99,8 @@ class Stream:
         Raises:
             OSError: the connection is broken.
         """
-        if self._tls_lock is None:
+        tls = self._tls
+        if tls is None:
             try:
                 # From the system call into the list without a step of Python between: an interrupt (Ctrl-C) can
                 # not come in between and leave it unknown how much has gone out.
@@ -102,7 +110,7 @@ class Stream:
             return True
         try:
             with self._tls_lock:
-                sent.append(self._socket.send(data[:TLS_PIECE]))
+                sent.append(tls.send(data[:TLS_PIECE]))
         except ssl.SSLWantWriteError:
             self.write_events = WRITE
             return False

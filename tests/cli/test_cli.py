@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +55,10 @@ def test_demo_without_input_plays_a_script():
     done = run("demo", stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("bot>") >= 3
+    # Two lanes at once, a tool, and what was sent: one request in full, then only what is new.
+    assert "[counting] 1, 2, 3" in done.stdout
+    assert "[sums] 123 * 456 is 56088." in done.stdout
+    assert re.search(r"^Which weekday.* 0 +2 +\d+ B +\d+ B$", done.stdout, re.MULTILINE)
 
 
 def test_demo_against_a_named_server(capsys):

@@ -4,7 +4,8 @@ import { createRequire } from "node:module";
 
 const { LLMock } = createRequire(`${process.env.PEERS_NODE_MODULES}/`)("@copilotkit/aimock");
 
-const newest = (request) => request.messages.findLast((message) => message.role === "user").content[0].text;
+const text = (content) => (typeof content === "string" ? content : content[0].text);
+const newest = (request) => text(request.messages.findLast((message) => message.role === "user").content);
 const weather = { id: "call_1", name: "get_weather", arguments: '{"city":"Paris","days":3}' };
 
 function describe(mock) {

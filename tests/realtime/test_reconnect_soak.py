@@ -132,7 +132,7 @@ def check(sessions: list[Soaked], received: list[dict]) -> None:
     ids = [event["event_id"] for event in received]
     seen = set(ids)
     assert len(ids) == len(seen), "an event came twice"
-    position = {event_id: n for n, event_id in enumerate(ids)}
+    position = {event["event_id"]: (event.connection, n) for n, event in enumerate(received)}
     assert any(each.answers for each in sessions)
     for each in sessions:
         assert each.gaps
@@ -140,4 +140,4 @@ def check(sessions: list[Soaked], received: list[dict]) -> None:
         assert set(each.sent) - seen <= each.unconfirmed | each.unsent, "an event was lost silently"
         assert not seen & each.unsent
         order = [position[event_id] for event_id in each.sent if event_id in seen]
-        assert order == sorted(order), "events of one thread changed places"
+        assert order == sorted(order), "events of one thread changed places on their connection"

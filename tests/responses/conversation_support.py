@@ -113,8 +113,8 @@ class FakeServer:
     """What each response was made of, its output included."""
     stored: set = Factory(set)
     compacted: list = Factory(list)
-    remember: bool = True
-    """Whether connections admit what they have forgotten."""
+    told: object = lambda previous: {"previous_response_id": previous}
+    """What responses tell of the one that they go on from."""
     numbers: object = Factory(itertools.count)
 
     def dial(self, timeout=None):  # noqa: ARG002
@@ -153,17 +153,18 @@ class FakeServer:
         route.cache = {**(route.cache if fork else {}), response_id: True}
         if parameters["store"]:
             self.stored.add(response_id)
-        return self.answered(response_id, output, where, fault, route)
+        usage = {"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}
+        response = {"id": response_id, "output": output, "usage": usage, **self.told(previous)}
+        return self.answered(response, where, fault, route)
 
     def refused(self, error):
         return FakeExchange([error.event], error)
 
-    def answered(self, response_id, output, where, fault, route):
-        usage = {"input_tokens": 10, "output_tokens": 2, "total_tokens": 12}
-        response = {"id": response_id, "status": "completed", "output": output, "usage": usage}
+    def answered(self, response, where, fault, route):
+        response = {**response, "status": "completed"}
         script = [event("response.created", response={**response, "status": "in_progress", "output": []})]
         script += [
-            event("response.output_item.done", item=item, output_index=index) for index, item in enumerate(output)
+            event("response.output_item.done", item=item, output_index=index) for index, item in enumerate(response["output"])
         ]
         last = event("response.completed", response=response)
         if where in {"silent", "midway"}:

@@ -44,12 +44,15 @@ class Bench:
 
     # -- callers ------------------------------------------------------------------------------------------------------
 
-    def ask(self, previous=None, lane=ANY, *, fork=False, **body):
-        """Make a request, and send it if it has a lane at once."""
+    def ask(self, previous=None, lane=ANY, *, fork=False, thread=0, **body):
+        """Make a request, as a thread of that number, and send it if it has a lane at once."""
         if previous is not None:
             body["previous_response_id"] = previous
         call = Call(
-            wants=Wants.of(body, lane, fork=fork), body=body, queue=EventQueue(lock=self._lock, flow=self._flow)
+            wants=Wants.of(body, lane, fork=fork),
+            body=body,
+            queue=EventQueue(lock=self._lock, flow=self._flow),
+            thread=thread,
         )
         self.calls.append(call)
         self.book.enter(call)
@@ -129,6 +132,12 @@ class Bench:
     def delta(self, lane, text="x"):
         """Send a piece of text on a lane."""
         return self.tell("response.output_text.delta", lane, output_index=0, content_index=0, item_id="i", delta=text)
+
+    def look_again(self, seconds):
+        """Let time pass, and somebody in line look at their clock."""
+        self.now += seconds
+        self.book.look_again()
+        self.send(*self.calls)
 
     def pass_time(self, seconds):
         """Let time pass, and the reader look at its clock."""

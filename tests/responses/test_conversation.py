@@ -161,7 +161,8 @@ def test_turns_are_served_in_the_order_in_which_they_came(server, talk):
         next(stream)
         for number in range(5):
             waiting.append(run_in_thread(lambda number=number: chat.create(str(number))))
-            stream.response()
+            wait_until(lambda number=number: len(chat._core.queue._line) == number + 2)
+        stream.response()
     for each in waiting:
         each.result()
     assert [sent[-1]["content"] for _, sent in server.sent()] == ["first", "0", "1", "2", "3", "4"]
@@ -541,6 +542,33 @@ def test_a_connection_that_has_forgotten_is_not_asked(server, talk):
     chat.create("two")
     assert server.sent()[-1] == (None, [said("one"), says("ok"), said("two")])
     assert chat.stats.recoveries == {}
+
+
+def test_a_server_that_says_nothing_of_ids_gets_everything(server, talk):
+    """Where responses do not show what they go on from, nothing is left out."""
+    server.told = lambda previous: {}
+    chat = talk()
+    chat.create("one")
+    chat.create("two")
+    assert server.sent()[-1] == (None, [said("one"), says("ok"), said("two")])
+
+
+def test_an_id_that_nobody_asked_for_is_no_matter(server, talk):
+    """A server may tell what it likes about a request in full."""
+    server.told = lambda previous: {"previous_response_id": "resp_other"}
+    assert talk().create("one").output_text == "ok"
+
+
+def test_a_server_that_ignores_the_id_is_asked_again_in_full(server, talk):
+    """Before the answer to half a conversation is seen; and from then on it gets everything at once."""
+    server.told = lambda previous: {"previous_response_id": None}
+    server.answers = [[says("one")], [says("nonsense")]]
+    chat = talk()
+    chat.create("one")
+    assert chat.create("two").output_text == "ok"
+    chat.create("three")
+    assert [previous for previous, _ in server.sent()] == [None, "resp_1", None, None]
+    assert server.contexts["resp_4"] == chat.history
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from realtime_sync.errors import (
     RequestTimeout,
     ResponseFailed,
     ServerError,
+    ToolError,
     TurnInterrupted,
 )
 from realtime_sync.server import Fault, LocalServer, Reply
@@ -292,7 +293,7 @@ def test_an_upgrade_that_is_not_understood(open_server):
 
 def test_cut_off_over_http(open_server):
     """A stream that ends in the middle of a line: TurnInterrupted, and the conversation goes on."""
-    server, responder, client = open_server(Fault(at="response.output_text.delta", do="cut"))
+    _, responder, client = open_server(Fault(at="response.output_text.delta", do="cut"))
     with client.responses.conversation("m") as chat:
         chat._core.link.go_over_http()
         with pytest.raises(TurnInterrupted):
@@ -406,7 +407,7 @@ def test_compaction(open_server):
         assert chat.history[0]["type"] == "compaction"
         chat.create("next")
         chat.create("in full", temperature=1)
-        assert [item["type"] for item in bodies(server)[-1]["input"]][0] == "compaction"
+        assert bodies(server)[-1]["input"][0]["type"] == "compaction"
         assert responder.seen[-1][0][0] == "user"
 
 
@@ -457,3 +458,42 @@ def test_closing_the_client_closes_conversations_connections(open_server):
     with pytest.raises(LocalProtocolError, match="closed"):
         chat.create("two")
     chat.close()
+
+
+def test_a_tool_that_closes_the_client(open_server):
+    """The run ends with an error that says so; the history has the call answered."""
+    _, responder, client = open_server()
+    responder.replies = [Reply(function_call=("close", {}))]
+
+    def close() -> str:
+        """Close."""
+        client.close()
+        return "closed"
+
+    with client.responses.conversation("m", tools=[close]) as chat:
+        with pytest.raises(LocalProtocolError, match="closed"):
+            chat.run("go")
+        assert chat.history[-1]["output"] == "closed"
+
+
+def test_a_server_that_does_not_answer_the_upgrade(open_server):
+    """The time of the turn is up while it dials: RequestTimeout, and nothing was sent."""
+    _, _, client = open_server(Fault(at="upgrade", do="stall"))
+    with client.responses.conversation("m") as chat:
+        with pytest.raises(RequestTimeout) as caught:
+            chat.create("one", timeout=0.1)
+        assert caught.value.replay_safe
+        with pytest.raises(RequestTimeout):
+            chat.create("one", timeout=0)
+        assert chat.create("two").output_text
+
+
+@pytest.mark.parametrize("rounds", [-1, 1.5, True, "3"])
+def test_rounds_that_cannot_be(open_server, rounds):
+    """Refused before anything is sent, for one call as for all."""
+    server, _, client = open_server()
+    with pytest.raises(ToolError, match="max_tool_rounds"):
+        client.responses.conversation("m", max_tool_rounds=rounds)
+    with client.responses.conversation("m") as chat, pytest.raises(ToolError, match="max_tool_rounds"):
+        chat.run("x", max_tool_rounds=rounds)
+    assert not server.received

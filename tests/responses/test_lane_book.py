@@ -7,6 +7,7 @@ import pytest
 from realtime_sync.errors import ConnectionRetiring, LocalProtocolError, ServerError
 from realtime_sync.responses._book import DRAIN_SECONDS, MAX_DRAINING, PATIENCE_SECONDS
 from realtime_sync.responses._call import Phase
+from realtime_sync.responses._lanes import REST_SECONDS
 from realtime_sync.session import DISCARD
 from tests.responses.lane_support import MAILBOX, Bench
 
@@ -83,6 +84,41 @@ def test_after_32_names_the_lane_that_rested_longest():
     again = bench.asked(3, **UNSTORED)
     assert lanes_of(again) == ["rts-4", "rts-5", "rts-0"]
     assert len(bench.book.lanes.lanes) == 33
+
+
+def full(bench):
+    """Have 32 threads get a response each, which only the lanes remember; return their ids."""
+    return [bench.answer(bench.ask(thread=n, **UNSTORED)) for n in range(32)]
+
+
+def test_what_only_a_lane_remembers_is_kept_for_who_got_it():
+    """For a moment, in which the line waits; who goes on from there does not, nor, with nobody in line, who does not go on."""
+    bench = Bench()
+    ids = full(bench)
+    elsewhere = bench.ask(thread=5, **UNSTORED)
+    assert lanes_of([elsewhere]) == ["rts-5"]
+    first, second = bench.ask(thread=98, **UNSTORED), bench.ask(thread=99, **UNSTORED)
+    goes_on = bench.ask(ids[0], thread=0, **UNSTORED)
+    assert lanes_of([goes_on]) == ["rts-0"]
+    bench.look_again(REST_SECONDS / 2)
+    behind = bench.ask(thread=7, **UNSTORED)
+    assert sent(first, second, behind) == [False, False, False]
+    bench.look_again(REST_SECONDS / 2)
+    assert lanes_of([first, second, behind]) == ["rts-1", "rts-2", "rts-3"]
+
+
+def test_nothing_is_kept_where_nobody_goes_on():
+    """Once the responses of all lanes were lost and nobody cared, until somebody does."""
+    bench = Bench()
+    full(bench)
+    waiting = [bench.ask(thread=100 + n, **UNSTORED) for n in range(32)]
+    bench.look_again(REST_SECONDS)
+    bench.answer(*waiting[:16])
+    bench.answer(*waiting[16:])
+    ids = [bench.answer(bench.ask(thread=200 + n, **UNSTORED)) for n in range(40)]
+    with pytest.raises(ServerError):
+        raise bench.ask(ids[0], thread=200, **UNSTORED).refusal
+    assert sent(bench.ask(thread=300, **UNSTORED)) == [False]
 
 
 def test_names_of_callers_count_and_are_never_lent():

@@ -24,7 +24,7 @@ from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._poll import READ, wait_for
 from realtime_sync.transport._tls import default_context, start_tls
-from tests.support.peer import echo
+from tests.support.peer import TEXT, echo, frame
 
 PASSWORD = "key-password"
 
@@ -179,3 +179,17 @@ def test_the_context_of_the_caller_is_left_alone(tls):
     for other in ({"ca_file": tls.ca_file}, {"client_cert": tls.cert_file}):
         with pytest.raises(ConfigurationError, match="ssl_context replaces"):
             connect("wss://127.0.0.1:1/", options={"ssl_context": context, **other})
+
+
+def test_one_record_with_more_than_the_buffer_holds(make_peer, tls):
+    """What OpenSSL has decrypted no poll tells of: the messages behind the first come too, with nothing new to read."""
+    texts = [letter * 5000 for letter in "abc"]
+
+    def send_at_once(link):
+        link.upgrade()
+        link.write(b"".join(frame(TEXT, text.encode()) for text in texts))
+        link.read_eof()
+
+    peer = make_peer(send_at_once, tls=tls.server_context)
+    with connect(peer.url, options={"ca_file": tls.ca_file}) as connection:
+        assert [connection.receive(5) for _ in texts] == texts

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, assert_type
+from typing import Any, Literal, TypedDict, assert_type
 
-from realtime_sync import RealtimeSession, Subscription, ToolContext, tool
+from realtime_sync import Conversation, ConversationStream, RealtimeSession, Subscription, ToolContext, tool
 from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject, realtime, responses, translation
 from realtime_sync.wire import event_decoder, parse_event, to_wire
 
@@ -177,3 +177,21 @@ def tools_stay_functions(session: RealtimeSession) -> None:
     assert_type(session.tool(add)(1, b=2), int)
     assert_type(tool(add, strict=True)(1), int)
     use(nothing(), describe.function, describe.parameters, describe.definition())
+
+
+class Verdict(TypedDict):
+    """What an answer is asked for as."""
+
+    good: bool
+
+
+def conversations(chat: Conversation) -> None:
+    """Responses, or instances of the class that was asked for."""
+    assert_type(chat.create("x"), responses.Response)
+    assert_type(chat.create([responses.user_text("x")], parse=Verdict, temperature=1), Verdict)
+    assert_type(chat.run("x", max_tool_rounds=3).output_text, str)
+    assert_type(chat.run(parse=Verdict)["good"], bool)
+    assert_type(chat.stream("x"), ConversationStream[responses.Response])
+    assert_type(chat.stream("x", parse=Verdict).result(), Verdict)
+    assert_type(chat.fork().usage.total_tokens, int)
+    chat.create("x", previous_response_id="resp_1")  # type: ignore[call-overload]
