@@ -68,7 +68,7 @@ class Site:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(20)
+            code = self.process.wait(30)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
@@ -85,7 +85,16 @@ def serving(project, folder, base_url, *arguments):
     if project == "django_app":
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(migrate, cwd=EXAMPLES / project, env=environment, check=True, timeout=60)
-    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--graceful-timeout", "5", "--no-control-socket"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--bind",
+        "127.0.0.1:0",
+        "--graceful-timeout",
+        "5",
+        "--no-control-socket",
+    ]
     process = subprocess.Popen(
         [*command, *arguments, WSGI[project]],
         cwd=EXAMPLES / project,
@@ -121,13 +130,13 @@ class Visitor:
 
     def reload(self):
         """Get the page; it is in `page` then."""
-        self.page = self._session.get(self._site.url + "/", timeout=30).text
+        self.page = self._session.get(self._site.url + "/", timeout=60).text
 
     def ask(self, text, **options):
         """Return the response to a question."""
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.page)
         form = {"text": text} | ({"csrfmiddlewaretoken": token[1]} if token else {})
-        return self._session.post(self._site.url + "/ask", data=form, timeout=30, **options)
+        return self._session.post(self._site.url + "/ask", data=form, timeout=60, **options)
 
     def answer(self, text):
         """Return the text of a whole answer."""

@@ -8,6 +8,7 @@ import hmac
 import json
 import threading
 import time
+from collections import defaultdict
 from queue import SimpleQueue
 from types import SimpleNamespace
 
@@ -85,28 +86,30 @@ class GatedServer:
     """A local server that answers what begins with "Wait" piece by piece, each when `let` is called; else by rules."""
 
     def __init__(self, *pieces):
-        self.gate = SimpleQueue()
         self.pieces = pieces
+        self.gates = defaultdict(SimpleQueue)
         self.server = LocalServer(responder=self._answer)
 
     def _answer(self, request):
-        return self._pieces() if request.text.startswith("Wait") else answer_by_rules(request)
+        return self._pieces(self.gates[request.text]) if request.text.startswith("Wait") else answer_by_rules(request)
 
-    def _pieces(self):
+    def _pieces(self, gate):
         for piece in self.pieces:
-            self.gate.get(timeout=30)
+            gate.get(timeout=60)
             yield piece
 
-    def let(self, count=1):
+    def let(self, count=1, *, text="Wait"):
+        """Let so many pieces of the answers to a text go."""
         for _ in range(count):
-            self.gate.put(None)
+            self.gates[text].put(None)
 
     def __enter__(self):
         self.server.start()
         return self
 
     def __exit__(self, *_):
-        self.let(100)
+        for text in tuple(self.gates):
+            self.let(100, text=text)
         self.server.close()
 
 

@@ -22,8 +22,8 @@ from tests.support.waiting import run_in_thread, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork")
 
-THREADS = ("--workers", "2", "--threads", "8")
-GREENLETS = ("--workers", "2", "--worker-class", "gevent")
+THREADS = ("--workers", "2", "--threads", "8", "--preload")
+GREENLETS = ("--workers", "1", "--worker-class", "gevent")
 NAMES = ["Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal"]
 
 needs_gevent = pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
@@ -32,7 +32,7 @@ needs_gevent = pytest.mark.skipif(importlib.util.find_spec("gevent") is None, re
 @pytest.mark.parametrize(
     ("project", "how"),
     [
-        pytest.param("flask_app", (*THREADS, "--preload"), id="flask-threads-preloaded"),
+        pytest.param("flask_app", THREADS, id="flask-threads"),
         pytest.param("flask_app", GREENLETS, id="flask-gevent", marks=needs_gevent),
         pytest.param("django_app", THREADS, id="django-threads"),
         pytest.param("django_app", GREENLETS, id="django-gevent", marks=needs_gevent),
@@ -64,19 +64,21 @@ def many_visitors(gated, visitors):
 
 def a_visitor_goes(gated, leaving, staying):
     """A page closed in mid-answer: the answer that another visitor gets at the same time is whole."""
-    gated.let(2)
-    responses = [visitor.ask("Wait", stream=True) for visitor in (leaving, staying)]
+    gated.let(1, text="Wait 1")
+    gated.let(1, text="Wait 2")
+    responses = [visitor.ask(text, stream=True) for visitor, text in ((leaving, "Wait 1"), (staying, "Wait 2"))]
     bodies = [response.iter_content(None) for response in responses]
     assert frames(next(bodies[0]))[0][0] == "delta"
     responses[0].close()
-    gated.let(2 * 8 - 2)
+    gated.let(8, text="Wait 1")
+    gated.let(8, text="Wait 2")
     assert frames(b"".join(bodies[1]))[-1][0] == "done"
 
 
 def the_workers_die(gated, site, visitor):
     """Killed in mid-answer: the visitor's answer is cut off; the next one comes, and what was said before is known."""
-    gated.let(1)
-    response = visitor.ask("Wait", stream=True)
+    gated.let(1, text="Wait 3")
+    response = visitor.ask("Wait 3", stream=True)
     body = response.iter_content(None)
     next(body)
     killed = workers_of(site)
@@ -86,10 +88,10 @@ def the_workers_die(gated, site, visitor):
         b"".join(body)
     wait_until(lambda: len(set(workers_of(site)) - set(killed)) == len(killed), timeout=30, what="new workers")
     assert visitor.answer("What is my name?") == "Your name is Ada."
-    gated.let(100)
     visitor.reload()
     assert visitor.page.count("What is my name?") == 2
-    assert "Wait" not in visitor.page
+    assert "Wait 1" not in visitor.page
+    assert "Wait 3" not in visitor.page
 
 
 def test_without_a_server_anywhere(tmp_path):
