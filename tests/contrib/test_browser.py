@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-for _package in ("flask", "django", "gunicorn"):
-    pytest.importorskip(_package, reason=f"{_package} is not installed")
+pytest.importorskip("flask", reason="flask is not installed")
+pytest.importorskip("django", reason="Django is not installed")
+pytest.importorskip("gunicorn", reason="gunicorn is not installed")
 
 from tests.contrib.chromium import PROGRAM, chromium
 from tests.contrib.sites import serving

@@ -13,8 +13,9 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-for _package in ("flask", "django", "gunicorn"):
-    pytest.importorskip(_package, reason=f"{_package} is not installed")
+pytest.importorskip("flask", reason="flask is not installed")
+pytest.importorskip("django", reason="Django is not installed")
+pytest.importorskip("gunicorn", reason="gunicorn is not installed")
 
 from tests.contrib.sites import EXAMPLES, Visitor, project_environment, serving, workers_of
 from tests.contrib.support import GatedServer, frames
