@@ -162,9 +162,10 @@ class PoolBook:
         if self.closed:
             ticket.refusal = PoolClosed()
             return
-        ticket.refusal = self._refusal_of(ticket, now)
-        if ticket.refusal is not None:
-            return
+        if now < self.not_before:
+            ticket.refusal = self._refusal_of(ticket)
+            if ticket.refusal is not None:
+                return
         self.line[ticket] = None
         if len(self.line) == 1:
             self._place(ticket)
@@ -183,13 +184,13 @@ class PoolBook:
                 del member.leases[ticket]
                 member.idle_since = now
         if answered and ticket.member is not None:
-            self._prove(ticket.member)
+            self.prove(ticket.member)
         self.grant()
 
     def began(self, ticket: Ticket) -> None:
         """Note that the server answers a request: the connection may take more now."""
         if ticket.member is not None:
-            self._prove(ticket.member)
+            self.prove(ticket.member)
         self.grant()
 
     def grant(self) -> None:
@@ -235,7 +236,8 @@ class PoolBook:
         else:
             counters.delta += 1
 
-    def _prove(self, member: Member) -> None:
+    def prove(self, member: Member) -> None:
+        """Note that the server has answered something on a connection. Also on a caller's thread: it is only notes."""
         if not member.proved:
             member.proved = True
             self._recovered()
@@ -283,14 +285,14 @@ class PoolBook:
         self._hopeless = hopeless
         self.not_before = now + (self.backoff(self.failures) if delay is None else delay)
         for ticket in tuple(self.line):
-            ticket.refusal = self._refusal_of(ticket, now)
+            ticket.refusal = self._refusal_of(ticket)
             if ticket.refusal is not None:
                 ticket.wake()
                 self.line.pop(ticket, None)
 
-    def _refusal_of(self, ticket: Ticket, now: float) -> BaseException | None:
-        """Return why it is of no use that a request waits, or None."""
-        if self.error is None or now >= self.not_before or any(each.carrier.is_usable for each in self.members):
+    def _refusal_of(self, ticket: Ticket) -> BaseException | None:
+        """Return why it is of no use that a request waits for the next dial, or None."""
+        if self.error is None or any(each.carrier.is_usable for each in self.members):
             return None
         is_spent = self._hopeless or self.failures > self.retries
         return self.error if is_spent or self.not_before >= ticket.deadline else None
@@ -319,7 +321,7 @@ class PoolBook:
                 self._retire(member)
                 self.counters.closed_idle += 1
             elif now - member.opened_at >= LIFE_SECONDS:
-                self._prove(member)
+                self.prove(member)
         self.retiring = [member for member in self.retiring if not member.carrier.is_over]
         done = [member for member in self.retiring if not member.leases and not member.carrier.in_flight]
         self.retiring = [member for member in self.retiring if member not in done]

@@ -168,6 +168,9 @@ class PoolCore:
             told = functools.partial(self._told, ticket)
             stream, is_early = member.carrier.start(ask.body, deadline.remaining(), fork=ask.fork, told=told)
             if is_early:
+                if stream.id is not None:
+                    with self.lock:
+                        self.book.prove(member)
                 self._inbox.put(ticket if member.carrier.is_through(stream) else None)
             handed_over = True
             return stream  # type: ignore[no-any-return]  # a carrier's
@@ -337,9 +340,7 @@ class PoolCore:
         policy, failures = self.settings.retry, self.book.failures + 1
         delay = policy.delay(failures, retry_after=getattr(error, "retry_after", None))
         if not isinstance(error, RealtimeSyncError):
-            told = ConnectError("connecting failed in a function that the caller gave: see __cause__", transient=False)
-            told.__cause__ = error
-            return told, delay, True
+            return _failed_outside(error), delay, True
         if not policy.retries(error):
             return error, delay, True
         retrying = Retrying(
@@ -353,7 +354,7 @@ class PoolCore:
         try:
             changes = policy.consult(retrying)
         except Exception as wrong:  # noqa: BLE001  (the caller's function; whoever waits is told)
-            return wrong, delay, True
+            return _failed_outside(wrong), delay, True
         self._extra_query = changes.get("extra_query", self._extra_query)
         self._extra_headers = changes.get("extra_headers", self._extra_headers)
         return error, delay, changes.get("abort", False)
@@ -393,6 +394,13 @@ def _fresh(error: BaseException) -> BaseException:
     made.__cause__ = error.__cause__
     made.__traceback__ = None
     return made
+
+
+def _failed_outside(error: BaseException) -> ConnectError:
+    msg = "no connection could be made: a function that the caller gave has failed, see __cause__"
+    told = ConnectError(msg, transient=False)
+    told.__cause__ = error
+    return told
 
 
 def _lane_taken(ticket: Ticket) -> ServerError:

@@ -164,7 +164,8 @@ class FakeServer:
         response = {**response, "status": "completed"}
         script = [event("response.created", response={**response, "status": "in_progress", "output": []})]
         script += [
-            event("response.output_item.done", item=item, output_index=index) for index, item in enumerate(response["output"])
+            event("response.output_item.done", item=item, output_index=index)
+            for index, item in enumerate(response["output"])
         ]
         last = event("response.completed", response=response)
         if where in {"silent", "midway"}:

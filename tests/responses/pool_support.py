@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from attrs import Factory, define
 
+from realtime_sync import Client
 from realtime_sync.errors import ConnectError
 from realtime_sync.responses._pool_book import PoolBook, Ticket
+from realtime_sync.responses._proof import Proofs
 
-__all__ = ["Bench", "FakeCarrier"]
+__all__ = ["Bench", "FakeCarrier", "pools"]
+
+
+@contextlib.contextmanager
+def pools(base_url, *, known=None, client=None):
+    """Yield what makes pools for a server, which is taken to have lanes or not, if `known`; they are closed in the end."""
+    if known is not None:
+        Proofs.note(base_url, lanes=known)
+    with contextlib.ExitStack() as stack:
+        settings = {"base_url": base_url, "api_key": "test", "timeout": 30, **(client or {})}
+        made = stack.enter_context(Client(**settings))
+
+        def make(*connections, **arguments):
+            return stack.enter_context(made.responses.pool(*connections, **{"model": "m", **arguments}))
+
+        make.client = made
+        yield make
 
 
 @define(eq=False)

@@ -221,6 +221,7 @@ def test_an_idle_connection_is_closed():
     member = bench.dial()
     assert bench.book.next_due(0) == 60
     assert bench.tick(100) == []
+    assert bench.book.next_due(100) == 60
     bench.end(ticket)
     assert bench.book.next_due(100) == 60
     assert bench.tick(59) == []
@@ -308,7 +309,7 @@ def test_a_retiring_connection_drains():
 
 def test_a_connection_that_retires_by_itself():
     """It takes nothing new, and what it has goes on; that is no loss."""
-    bench = Bench.of()
+    bench = Bench.of(max_connections=1)
     running = bench.ask()
     member = bench.dial()
     bench.book.began(running)
@@ -351,7 +352,7 @@ def test_failed_dials_share_one_backoff():
     assert not bench.book.wants_dial(4.9)
     assert bench.book.next_due(0) == 5
     bench.now = 5
-    error = bench.fail(delay=7)
+    error = bench.fail(delay=0)  # However soon the next one might be.
     assert ticket.refusal is error
     assert bench.woken == [ticket]
     assert not bench.book.line
