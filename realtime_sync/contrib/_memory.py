@@ -154,7 +154,11 @@ class RememberedConversation(ClosesOnExit):
                 "store= something that keeps it on the server (a table, a cache), or use create() or run()"
             )
             raise ConfigurationError(msg)
-        return RememberedStream(self, self.conversation.stream(input, **parameters))
+        try:
+            return RememberedStream(self, self.conversation.stream(input, **parameters))
+        except BaseException:
+            self.close()
+            raise
 
     def save(self, response: Any = None) -> None:
         """Store the conversation as it is now.

@@ -201,6 +201,35 @@ def test_the_browser_goes_and_nobody_else_notices(make_app):
         assert len(gated.server.handshakes) == 1
 
 
+def test_who_goes_while_waiting_for_a_place(make_app):
+    """The browser goes before its question got a place: nothing of it stays in the pool once that is its turn."""
+    with GatedServer("one ", "two") as gated:
+        app = make_app(gated.server, pool={"max_connections": 1})
+        site = app.extensions["realtime_sync"]
+        site.pool.create(input="Hello")  # so that the server is known to have lanes
+        streams = [site.pool.stream(input="Wait") for _ in range(16)]
+        events = site.events(site.conversation("ada", app.store, model="m").stream("Wait"), heartbeat=0.01)
+        assert next(events).startswith(b":")
+        events.close()
+        gated.let(2 * 17)
+        assert {stream.response().output_text for stream in streams} == {"one two"}
+        wait_until(lambda: not [t for t in threading.enumerate() if t.name.startswith("rts-sse-")], what="the end")
+        wait_until(lambda: site.pool.stats.in_flight == site.pool.stats.waiting == 0, what="an idle pool")
+        assert app.store.kept == {}
+
+
+def test_many_who_go(make_app):
+    """Answers that nobody reads any more do not keep others from theirs, however many there are."""
+    with GatedServer("one ", "two") as gated:
+        app = make_app(gated.server, pool={"max_connections": 2})
+        for n in range(20):
+            gated.let(text=f"Wait {n}")
+            response = app.test_client().post("/ask", data={"text": f"Wait {n}"}, buffered=False)
+            next(response.iter_encoded())
+            response.close()
+        assert text_of(ask(app, "say still here")) == "still here"
+
+
 # failures
 
 
@@ -311,6 +340,20 @@ def test_a_store_remembers_streams(make_app, server):
     text_of(ask(app, "My name is Ada.", "/talk", browser))
     assert text_of(ask(app, "What is my name?", "/talk", browser)) == "Your name is Ada."
     assert len(app.store.kept) == 1
+
+
+def test_only_what_is_new_goes_out(make_app, server):
+    """The next question goes to where the last answer came from, without the history; a page in between costs nothing."""
+    app = make_app(server)
+    browser = app.test_client()
+    text_of(ask(app, "My name is Ada.", "/talk", browser))
+    with browser.session_transaction() as session:
+        visitor = session["realtime_sync.visitor"]
+    with app.test_request_context():
+        RealtimeSync().conversation(visitor, store=app.store).close()
+    text_of(ask(app, "What is my name?", "/talk", browser))
+    pool = app.extensions["realtime_sync"].pool
+    assert (pool.stats.full, pool.stats.delta) == (1, 1)
 
 
 def test_a_forged_state_in_the_session(make_app, server):
