@@ -43,6 +43,9 @@ class Site:
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read, name="test-gunicorn", daemon=True)
         self._reader.start()
+
+    def wait(self):
+        """Wait until it listens."""
         assert self._listening.wait(60), self.log
         assert self.url, self.log
 
@@ -78,6 +81,14 @@ class Site:
         return code
 
 
+def _without_control():
+    """Return the argument that keeps newer versions of gunicorn from sharing a control socket between tests."""
+    from gunicorn.config import KNOWN_SETTINGS
+
+    argument = "--no-control-socket"
+    return [argument] if any(argument in (setting.cli or ()) for setting in KNOWN_SETTINGS) else []
+
+
 @contextmanager
 def serving(project, folder, base_url, *arguments):
     """Serve a project; at the end see that gunicorn and its workers ended when they were asked to."""
@@ -85,18 +96,9 @@ def serving(project, folder, base_url, *arguments):
     if project == "django_app":
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(migrate, cwd=EXAMPLES / project, env=environment, check=True, timeout=60)
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--bind",
-        "127.0.0.1:0",
-        "--graceful-timeout",
-        "5",
-        "--no-control-socket",
-    ]
+    options = ["--bind", "127.0.0.1:0", "--graceful-timeout", "5", *_without_control()]
     process = subprocess.Popen(
-        [*command, *arguments, WSGI[project]],
+        [sys.executable, "-m", "gunicorn", *options, *arguments, WSGI[project]],
         cwd=EXAMPLES / project,
         env=environment,
         stderr=subprocess.PIPE,
@@ -104,6 +106,7 @@ def serving(project, folder, base_url, *arguments):
     )
     site = Site(process)
     try:
+        site.wait()
         yield site
     except BaseException:
         print(site.log)

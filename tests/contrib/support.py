@@ -9,13 +9,15 @@ import json
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from queue import SimpleQueue
 from types import SimpleNamespace
 
+from realtime_sync.errors import PoolTimeout
 from realtime_sync.server import LocalServer, answer_by_rules
 from realtime_sync.wire import parse_event
 
-__all__ = ["GONE", "GatedServer", "MemoryStore", "ScriptedStream", "delta", "frames", "signed_webhook"]
+__all__ = ["GONE", "GatedServer", "MemoryStore", "ScriptedStream", "delta", "fill", "frames", "signed_webhook"]
 
 GONE = object()
 
@@ -111,6 +113,15 @@ class GatedServer:
         for text in tuple(self.gates):
             self.let(100, text=text)
         self.server.close()
+
+
+def fill(pool, text="Wait"):
+    """Take all sixteen places of a pool with one connection; return the streams."""
+    streams = []
+    while len(streams) < 16:
+        with suppress(PoolTimeout):  # While it is still being dialled, or the server's lanes are not known yet.
+            streams.append(pool.stream(input=text))
+    return streams
 
 
 def signed_webhook(secret, event):

@@ -18,7 +18,7 @@ from django.test import override_settings
 from realtime_sync.contrib.django import site
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.server import LocalServer
-from tests.contrib.support import GatedServer, frames, signed_webhook
+from tests.contrib.support import GatedServer, fill, frames, signed_webhook
 from tests.support.waiting import wait_until
 
 COOKIES = "django.contrib.sessions.backends.signed_cookies"
@@ -138,9 +138,7 @@ def test_the_pool_is_full(use):
     """Who finds no place in time is told to come back; who has one keeps it."""
     with GatedServer("one ", "two") as gated:
         use(gated.server, pool={"max_connections": 1, "acquire_timeout": 0.05})
-        pool = site().pool
-        pool.create(input="Hello")  # so that the server is known to have lanes
-        streams = [pool.stream(input="Wait") for _ in range(16)]
+        streams = fill(site().pool)
         response = post("/ask")
         assert code_of(response) == (503, "busy")
         assert "Retry-After" in response.headers

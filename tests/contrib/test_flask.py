@@ -17,7 +17,7 @@ from realtime_sync.contrib import BadInput
 from realtime_sync.contrib.flask import RealtimeSync
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.server import LocalServer
-from tests.contrib.support import GatedServer, MemoryStore, frames, signed_webhook
+from tests.contrib.support import GatedServer, MemoryStore, fill, frames, signed_webhook
 from tests.support.waiting import run_in_thread, wait_until
 
 WEBHOOK_SECRET = "whsec_c2VjcmV0IG9mIHRoZSB3ZWJob29r"
@@ -206,8 +206,7 @@ def test_who_goes_while_waiting_for_a_place(make_app):
     with GatedServer("one ", "two") as gated:
         app = make_app(gated.server, pool={"max_connections": 1})
         site = app.extensions["realtime_sync"]
-        site.pool.create(input="Hello")  # so that the server is known to have lanes
-        streams = [site.pool.stream(input="Wait") for _ in range(16)]
+        streams = fill(site.pool)
         events = site.events(site.conversation("ada", app.store, model="m").stream("Wait"), heartbeat=0.01)
         assert next(events).startswith(b":")
         events.close()
@@ -269,9 +268,7 @@ def test_the_pool_is_full(make_app):
     """Who finds no place in time is told to come back; who has one keeps it."""
     with GatedServer("one ", "two") as gated:
         app = make_app(gated.server, pool={"max_connections": 1, "acquire_timeout": 0.05})
-        pool = app.extensions["realtime_sync"].pool
-        pool.create(input="Hello")  # so that the server is known to have lanes
-        streams = [pool.stream(input="Wait") for _ in range(16)]
+        streams = fill(app.extensions["realtime_sync"].pool)
         response = ask(app)
         assert code_of(response) == (503, "busy")
         assert "Retry-After" in response.headers
