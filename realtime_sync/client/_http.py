@@ -71,6 +71,7 @@ class Call:
 
     Attributes:
         path: below the base URL, which messages show.
+        query: of the verb; `extra_query` and `extra_headers` are its caller's, and a retry hook may replace them.
         body: JSON, or None for none; `content` is (content type, body) for anything else.
         accept: the content type that is wanted.
     """
@@ -82,7 +83,8 @@ class Call:
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     content: tuple[str, bytes] | None = field(default=None, repr=False)
     accept: str = "application/json"
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    extra_query: Mapping[str, Any] = field(factory=dict, repr=False)
+    extra_headers: Mapping[str, str] = field(factory=dict, repr=False)
     timeout: float | None | NotGiven = NOT_GIVEN
 
     @property
@@ -94,8 +96,8 @@ class Call:
         """Return the call with the options of its caller, but for `extra_body`, which goes into the body."""
         return evolve(
             self,
-            query={**self.query, **(options.get("extra_query") or {})},
-            headers=merge_headers(self.headers, options.get("extra_headers") or {}),
+            extra_query=options.get("extra_query") or {},
+            extra_headers=options.get("extra_headers") or {},
             timeout=options.get("timeout", NOT_GIVEN),
         )
 
@@ -105,13 +107,17 @@ def call_options(given: Mapping[str, Any], function: str) -> CallOptions:
 
     Raises:
         TypeError: one of them is something else.
+        LocalProtocolError: one that is a mapping is none.
     """
-    for name in given:
+    for name, value in given.items():
         if name not in OPTION_NAMES:
             msg = (
                 f"{function}() got an unexpected keyword argument {name!r} (what is not known here goes in extra_body)"
             )
             raise TypeError(msg)
+        if name != "timeout" and value is not None and not isinstance(value, Mapping):
+            msg = f"{name} is a mapping, or None; got {type(value).__name__}"
+            raise LocalProtocolError(msg)
     return cast("CallOptions", dict(given))
 
 
@@ -200,16 +206,16 @@ class HttpCaller:
                     max_attempts=retries,
                     delay=delay,
                     error=failure,
-                    extra_query=call.query,
-                    extra_headers=call.headers,
+                    extra_query=call.extra_query,
+                    extra_headers=call.extra_headers,
                 )
             )
             if changes.get("abort"):
                 raise failure
             call = evolve(
                 call,
-                query=changes.get("extra_query", call.query),
-                headers=changes.get("extra_headers", call.headers),
+                extra_query=changes.get("extra_query", call.extra_query),
+                extra_headers=changes.get("extra_headers", call.extra_headers),
             )
             logger.debug("%s: again in %.2f s, after %s", call.what, delay, type(failure).__name__)
             self._client.pause(delay)
@@ -243,7 +249,7 @@ class HttpCaller:
         from realtime_sync.http import HttpRequest  # noqa: PLC0415  (loads requests)
 
         endpoint, options = self._client.endpoint, self._client.options
-        url = endpoint.http_url(call.path, call.query)
+        url = endpoint.http_url(call.path, {**call.query, **call.extra_query})
         headers = {"Accept": call.accept}
         content_type, body = call.content or ("application/json", None)
         if call.body is not None:
@@ -253,7 +259,7 @@ class HttpCaller:
         if call.accept != "text/event-stream":
             headers["Accept-Encoding"] = "gzip, deflate"
         # A key that is a function is asked here, for every attempt.
-        signed = endpoint.request_headers(url, merge_headers(options.headers, call.headers))
+        signed = endpoint.request_headers(url, merge_headers(options.headers, call.extra_headers))
         return HttpRequest(
             method=call.method, url=url, headers=merge_headers(headers, signed), body=body, what=call.what
         )

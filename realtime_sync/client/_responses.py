@@ -12,6 +12,7 @@ from realtime_sync.client._http_responses import HttpResponses
 from realtime_sync.client._pools import Pools
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
+from realtime_sync.errors import ConfigurationError
 from realtime_sync.session import Core, Deadline
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
             extra_query, extra_headers: added to the upgrade request; a header replaces one of the same name.
             options: how the connection is made and kept, laid over the client's options field by field.
             websocket_connection_options: the official SDK's name for `options`.
-            retry: when and how often to dial again, laid over the client's policy field by field.
+            retry: when and how often to dial again until it is open, laid over the client's policy field by field. A
+                connection that is lost stays lost (`reconnect` of the client's policy is for Realtime sessions): lanes
+                and what they remember go with it, so that it is for whoever keeps the history to ask again elsewhere.
             max_retries, initial_delay, max_delay: the official SDK's names for the retries and the delays of `retry`.
             max_queue_size: the official SDK's name for the `write_limit` of `options`, in bytes.
             defaults: what holds for requests that say nothing else: see `CreateDefaults`.
@@ -71,6 +74,9 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         policy = retry_policy(
             retry, connect_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
         ).over(client.retry)
+        if "reconnect" in RetryPolicy.of(retry).given and policy.reconnect:
+            msg = "a Responses connection does not reconnect: a conversation does, client.responses.conversation(…)"
+            raise ConfigurationError(msg)
         model = model or client.endpoint.default_model
         given = {**({} if model is None else {"model": model}), **defaults}
         body = create_body(given, function="connect")

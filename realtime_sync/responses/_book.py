@@ -219,7 +219,9 @@ class LaneBook:
                 self._grant()
             return lane
         default = self.lanes.default
-        if default.head is None and not self._proved_here and kind in BEGINNINGS and any(self._sent_named()):
+        # On a retired default lane it may be what belongs to an earlier request there.
+        unclaimed = default.head is None and not default.retired
+        if unclaimed and not self._proved_here and kind in BEGINNINGS and self._sent_named():
             self._go_single()
         return default
 
@@ -434,8 +436,10 @@ class LaneBook:
         lane = call.lane
         if lane is not None:
             self.lanes.retire(lane)
-            if self.lanes.single:
-                self._retire("the server has one lane only, and it may still bring what belongs to an earlier request")
+            if self.lanes.single or (lane.name is None and not self._proved_here):
+                self._retire(
+                    "the server may have one lane only, which may still bring what belongs to an earlier request"
+                )
         self._finish(call)
 
     def retire(self, reason: str) -> None:

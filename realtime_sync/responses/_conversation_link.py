@@ -128,14 +128,20 @@ class Link:
 
     def _dialled(self, old: Route | None, deadline: Deadline) -> Route:
         made = self._dial(deadline.remaining())
-        with self._lock:
-            used = made
-            if self._own is not old and self._own is not None and self._own.is_usable:
-                used = self._own  # A fork was faster.
-            elif self._users:
-                self._own, self._dialled_at = made, time.monotonic()
-            self._retired += [each for each in (made, old) if each is not None and each is not used]
-        self._sweep()
+        try:
+            with self._lock:
+                used = made
+                if self._own is not old and self._own is not None and self._own.is_usable:
+                    used = self._own  # A fork was faster.
+                elif self._users:
+                    self._own, self._dialled_at = made, time.monotonic()
+                kept = self._own
+                self._retired += [each for each in (made, old) if each is not None and each is not kept]
+            self._sweep()
+        except BaseException:  # An interrupt.
+            if self._own is not made:
+                made.close()
+            raise
         return used
 
     def _sweep(self) -> None:

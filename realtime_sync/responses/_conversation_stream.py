@@ -225,6 +225,7 @@ class ConversationStream(ClosesOnExit, Generic[T]):
         if self._deadline.passed():
             raise self._out_of_time()
         route = core.link.prepare(self._deadline)
+        core.check_open()  # While it was dialled it may have been closed.
         memory = core.memory
         anchor = None if self._in_full or memory.anchor is None or not core.link.holds(memory.anchor) else memory.anchor
         given = (*memory.items, *request.items)

@@ -194,11 +194,13 @@ class ToolRounds:
         session: Callable[[], Any],
     ) -> Batch:
         """Start the calls, in a context that tells what waits for them."""
-        token = _inside.set((*_inside.get(), self._core))
-        try:
+
+        def start() -> Batch:
+            _inside.set((*_inside.get(), self._core))
             return tools.box.start(calls, session=session, turn=response, deadline=deadline, on_done=lambda _: None)
-        finally:
-            _inside.reset(token)
+
+        # A context of its own, and not one that is put right afterwards, which an interrupt could prevent.
+        return contextvars.copy_context().run(start)
 
     @staticmethod
     def warn_at_limit(response: Response, tools: ToolSet, rounds: int) -> None:

@@ -297,9 +297,9 @@ def test_the_hook_may_change_or_abort(make_client):
     script = Refusing(503, 503, 503)
     client = make_client(script, retry={**QUICK, "on_retry": on_retry})
     with pytest.raises(InternalServerError):
-        client.responses.create(**UNSTORED, extra_headers={"X-Try": "1"})
+        client.responses.retrieve("r", include=["a"], extra_headers={"X-Try": "1"}, extra_query={"t": 1})
     assert [each.headers["x-try"] for each in script.seen] == ["1", "2"]
-    assert script.seen[1].path.endswith("?t=2")
+    assert [each.path.partition("?")[2] for each in script.seen] == ["include%5B%5D=a&t=1", "include%5B%5D=a&t=2"]
     assert told == [(1, 2, 503), (2, 2, 503)]
 
 
@@ -413,9 +413,28 @@ def test_the_client_makes_its_connections_once(make_client):
     assert len(client.http._made) == 1
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["first request", "later request"])
+def test_a_close_that_comes_in_between(make_client, monkeypatch, first):
+    """A client that is closed while a request of it begins sends nothing more."""
+    script = Refusing()
+    client = make_client(script)
+    if not first:
+        client.responses.create(**UNSTORED)
+    client.close()
+    monkeypatch.setattr(client, "check_open", lambda: None)  # It was looked at just before.
+    with pytest.raises(LocalProtocolError, match="closed"):
+        client.responses.create(**UNSTORED)
+    assert len(script.seen) == (not first)
+
+
 def test_calls_show_no_secrets():
     """Their repr has neither headers nor body."""
     call = Call(
-        method="GET", path="/x", repeats=Repeats.ALWAYS, headers={"A": "sk-1"}, body={"k": "sk-2"}, query={"a": "sk-3"}
+        method="GET",
+        path="/x",
+        repeats=Repeats.ALWAYS,
+        extra_headers={"A": "sk-1"},
+        body={"k": "sk-2"},
+        query={"a": "sk-3"},
     )
     assert "sk-" not in repr(call)

@@ -316,6 +316,32 @@ def test_something_else_than_a_stream(make_client, content_type, body):
     wait_until(lambda: not client.http._made["http"]._running, what="the end")
 
 
+def test_a_page_without_end(make_client):
+    """Is not read to it."""
+
+    def script(exchange):
+        exchange.begin(content_type="text/html")
+        for _ in range(3):
+            exchange.chunk(b"x" * 50_000)
+        exchange.link.read_eof()
+
+    with pytest.raises(DecodeError) as caught:
+        make_client(script).responses.stream(**ASK)
+    assert len(caught.value.raw) == 65536
+
+
+def test_the_id_of_the_request(make_client):
+    """Is told by the stream, for whoever asks the server's support."""
+
+    def script(exchange):
+        exchange.begin("x-request-id: req_1")
+        exchange.event("response.completed", response=response())
+        exchange.end()
+
+    with make_client(script).responses.stream(**ASK) as stream:
+        assert stream.request_id == "req_1"
+
+
 def test_a_page_that_never_ends(make_client):
     """Is told in time."""
 

@@ -296,6 +296,24 @@ def test_closing_ends_a_wait(make_caller, point, who):
     wait_until(lambda: not caller.client._running, what="the end")
 
 
+def test_a_close_that_comes_in_between(make_caller, monkeypatch):
+    """Between looking whether it is open and the request: nothing is sent."""
+    caller = make_caller(lambda exchange: exchange.reply(200, "fine"))
+    caller.client.close()
+    monkeypatch.setattr(type(caller.client), "check_open", lambda self: None)
+    fails(caller.get, ClosedOK)
+    assert caller.peer.accepted == 0
+
+
+def test_an_answer_is_read_once(make_caller):
+    """After its end there is nothing, and no error."""
+    answer = make_caller(lambda exchange: exchange.reply(200, "fine")).open()
+    assert answer.read(None) == b"fine"
+    assert answer.read(None) == b""
+    answer.close()
+    assert list(answer.pieces()) == []
+
+
 def test_closing_ends_a_dial(make_caller):
     """Also while the TLS handshake does not go on."""
     caller = make_caller(lambda link: link.stall(), raw=True)

@@ -115,9 +115,11 @@ class FakeServer:
     compacted: list = Factory(list)
     told: object = lambda previous: {"previous_response_id": previous}
     """What responses tell of the one that they go on from."""
+    on_dial: object = lambda: None
     numbers: object = Factory(itertools.count)
 
     def dial(self, timeout=None):  # noqa: ARG002
+        self.on_dial()
         if self.dial_faults:
             raise self.dial_faults.pop(0)
         self.routes.append(FakeRoute(self))

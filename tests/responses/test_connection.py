@@ -286,7 +286,7 @@ def test_defaults_that_cannot_work(scripted):
     with pytest.raises(LocalProtocolError, match="store: expected"):
         client.responses.connect(model="m", store="no")
     with pytest.raises(ConfigurationError, match="reconnect"):
-        client.responses.connect(model="m", retry={"reconnect": "perhaps"})
+        client.responses.connect(model="m", retry={"reconnect": True})
     assert scripted.requests == []
 
 

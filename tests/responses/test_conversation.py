@@ -195,6 +195,38 @@ def test_closing_closes_its_own_connection_and_no_other(server, talk):
     assert [each.closed for each in server.routes] == [False, True]
 
 
+def test_closing_while_it_dials(server, talk):
+    """The connection that comes about too late is closed, and nothing is sent."""
+    gate, dialling = threading.Event(), threading.Event()
+
+    def slowly():
+        dialling.set()
+        gate.wait(10)
+
+    server.on_dial = slowly
+    chat = talk()
+    asking = run_in_thread(lambda: chat.create("one"))
+    assert dialling.wait(10)
+    chat.close()
+    gate.set()
+    with pytest.raises(LocalProtocolError, match="was closed"):
+        asking.result()
+    assert [each.closed for each in server.routes] == [True]
+    assert not server.requests
+
+
+def test_a_fork_that_dials_at_the_same_time(server, talk):
+    """One of the two connections is used by both, the other closed."""
+    both = threading.Barrier(2)
+    server.on_dial = lambda: both.wait(10)
+    chat = talk()
+    with chat.fork() as fork:
+        asking = [run_in_thread(lambda one=one: one.create("one")) for one in (chat, fork)]
+        for each in asking:
+            each.result()
+        assert sorted(each.closed for each in server.routes) == [False, True]
+
+
 @pytest.mark.parametrize("name", ["previous_response_id", "conversation"])
 def test_what_says_where_to_go_on_from_is_the_conversations_own(server, talk, name):
     """Refused, in a call and as a setting, before anything is sent."""

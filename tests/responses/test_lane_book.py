@@ -396,6 +396,21 @@ def test_a_refused_name_on_a_server_with_lanes_is_the_callers_affair():
     assert bench.refuse(call, "bad", param="stream_id") is call
 
 
+@pytest.mark.parametrize("known", [None, True])
+def test_a_late_successor_on_the_default_lane_proves_nothing(known):
+    """What nobody expects there any more is not the answer to a request on a named lane, sent before or after."""
+    bench = Bench(knows_lanes=known)
+    default, call = bench.ask(lane=None), bench.ask()
+    bench.begin(default)
+    bench.steer(default)
+    bench.end(default)
+    bench.pass_time(PATIENCE_SECONDS)
+    assert bench.begin(default, "late") == MAILBOX
+    assert bench.proofs == []
+    assert isinstance(bench.ask().refusal, ConnectionRetiring)
+    assert isinstance(call.refusal, ConnectionRetiring) or bench.begin(call) is call
+
+
 def test_an_old_proof_that_does_not_hold():
     """What was sent at once to a server that has no lanes any more runs in order; the rest goes one by one."""
     bench = Bench(knows_lanes=True)

@@ -62,7 +62,7 @@ def test_any_key_does_without_one_configured(serve, dial):
         ("/realtime?model=", 400, "exactly one of model, call_id and intent"),
         ("/realtime?model=m&intent=transcription", 400, "got model, intent"),
         ("/realtime?intent=transcription", 400, "give a model instead"),
-        ("/realtime?call_id=rtc_1", 404, "takes no calls"),
+        ("/realtime?call_id=rtc_1", 404, "No call"),
         ("/nowhere?model=m", 404, "Invalid URL (GET /v1/nowhere)"),
         ("/../realtime?model=m", 404, "Invalid URL"),
     ],
@@ -126,7 +126,7 @@ def test_invalid_upgrades(serve, lines):
 def test_a_crash_in_a_route_is_a_500_in_the_apis_shape(serve, dial, monkeypatch):
     """An error of the server itself is answered as JSON, and the server goes on."""
     server = serve()
-    monkeypatch.setattr("realtime_sync.server.realtime._model", lambda *_: 1 / 0)
+    monkeypatch.setattr("realtime_sync.server.realtime._target", lambda *_: 1 / 0)
     response = refused(server)
     assert response.status_code == 500
     assert b'"server_error"' in response.body

@@ -11,6 +11,7 @@ from realtime_sync.server._channel import Channel
 from realtime_sync.server._journal import Handshake
 from realtime_sync.server._problem import Problem
 from realtime_sync.server._web import WebSocketResponse, offered_keys
+from realtime_sync.server.realtime._calls import Calls, add_call_routes
 from realtime_sync.server.realtime._client_secrets import create_client_secret
 from realtime_sync.server.realtime._session import RealtimeSession
 
@@ -20,12 +21,17 @@ __all__ = ["realtime_routes"]
 def realtime_routes(backend: Backend) -> Blueprint:
     """Return the routes of the Realtime API, below the version prefix."""
     routes = Blueprint("realtime", __name__)
+    calls = Calls()
+    add_call_routes(routes, backend, calls)
 
     @routes.get("/realtime", websocket=True)
     def connect() -> Response:
-        model = _model(request.args, request.headers.get("OpenAI-Beta"))
         secret = backend.secrets.find(offered_keys())
         configured = None if secret is None else secret.session
+        model, call_id = _target(request.args, request.headers.get("OpenAI-Beta"))
+        if call_id is not None:
+            configured = calls.session_of(call_id)
+            model = str(configured["model"])
 
         def serve(channel: Channel, handshake: Handshake) -> RealtimeSession:
             return RealtimeSession.start(channel, handshake, backend=backend, model=model, configured=configured)
@@ -44,8 +50,8 @@ def realtime_routes(backend: Backend) -> Blueprint:
     return routes
 
 
-def _model(query: Mapping[str, str], beta: str | None) -> str:
-    """Return the model of a conversation session, or raise the `Problem` with the URL or the beta header."""
+def _target(query: Mapping[str, str], beta: str | None) -> tuple[str, str | None]:
+    """Return the model of a conversation session, or the call to control; or raise the `Problem` with URL or header."""
     if beta is not None and "realtime=v1" in beta:
         msg = "The beta protocol is not spoken here: leave out the header 'OpenAI-Beta: realtime=v1'."
         raise Problem(msg, code="beta_api_shape_disabled")
@@ -54,9 +60,8 @@ def _model(query: Mapping[str, str], beta: str | None) -> str:
         msg = f"Give exactly one of model, call_id and intent in the query; got {', '.join(given) or 'none of them'}."
         raise Problem(msg, code="missing_required_parameter" if not given else "invalid_value", param="model")
     if given == ["call_id"]:
-        msg = f"No call with the id '{query['call_id']}': this local server takes no calls."
-        raise Problem(msg, code="call_not_found", param="call_id", status=404)
+        return "", query["call_id"]
     if given == ["intent"]:
         msg = "This local server makes conversation sessions only: give a model instead of an intent."
         raise Problem(msg, code="invalid_value", param="intent")
-    return query["model"]
+    return query["model"], None
