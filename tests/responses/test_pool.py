@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import pathlib
+import re
 import threading
 from concurrent.futures import CancelledError
 
@@ -582,3 +584,16 @@ def asked_loosely(pool, count):
     for thread in threads:
         thread.join(20)
     return asking
+
+
+def test_the_page_has_code_that_runs(capsys):
+    """As it stands."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "pool.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    scope = {}
+    exec(code, scope)  # noqa: S102  # our own page
+    scope["client"].close()
+    out = capsys.readouterr().out
+    assert "42" in out
+    assert "1 plus 1 is 2" in out
+    assert "Your name is Ada." in out

@@ -42,10 +42,10 @@ class InstantLink(FakeCarrier):
         super().__init__(limit=4)
         self.gate, self.asked = gate, asked
 
-    def holds(self, response_id):
+    def holds(self, response_id):  # noqa: ARG002
         return False
 
-    def start(self, body, timeout, *, fork, told):
+    def start(self, body, timeout, *, fork, told):  # noqa: ARG002
         self.gate.wait()
         self.asked.append(body["input"])
         told(over=True, answered=True)
@@ -107,7 +107,7 @@ def test_ten_thousand_when_the_pool_is_closed(queue):
     futures = [pool.submit(input=str(n)) for n in range(MANY)]
     wait_until(lambda: pool.stats.in_flight == 16 and pool.stats.waiting == 48)
     closing = run_in_thread(pool.close)
-    wait_until(lambda: futures[-1].cancelled())
+    wait_until(futures[-1].cancelled)
     gate.set()
     closing.result()
     outcomes = [future.cancelled() or isinstance(future.exception(10), RealtimeSyncError | None) for future in futures]
