@@ -9,7 +9,7 @@ import warnings
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from attrs import evolve, frozen
 
@@ -182,9 +182,15 @@ class ResponsesPool(ClosesOnExit):
         ask = self._ask(params, extra_body, "submit", waits_long=True)
         return self._workers.submit(functools.partial(self._run, ask, timeout))
 
+    @overload
     def map(
-        self, requests: Iterable[Mapping[str, Any]], *, return_exceptions: bool = False
-    ) -> Iterator[wire.Response | BaseException]:
+        self, requests: Iterable[Mapping[str, Any]], *, return_exceptions: Literal[False] = ...
+    ) -> Iterator[wire.Response]: ...
+    @overload
+    def map(
+        self, requests: Iterable[Mapping[str, Any]], *, return_exceptions: bool
+    ) -> Iterator[wire.Response | BaseException]: ...
+    def map(self, requests: Iterable[Mapping[str, Any]], *, return_exceptions: bool = False) -> Iterator[Any]:
         """Submit requests and yield their responses in the same order, as they come.
 
         Args:

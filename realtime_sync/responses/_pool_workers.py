@@ -141,10 +141,12 @@ class Workers:
                     return None
                 waiter = Waiter()
                 self._idle.append(waiter)
+                if self._closed:  # Set since it was looked at: the waiter came too late to be woken.
+                    waiter.wake()
             waiter.wait(IDLE_SECONDS)
 
     def start_close(self) -> None:
-        """Let nothing more begin. Takes no lock."""
+        """Let nothing more begin. Takes no lock: finalizers and signal handlers may call it."""
         self._closed = True
         for waiter in tuple(self._idle):
             waiter.wake()
@@ -153,12 +155,8 @@ class Workers:
         """Cancel what has not begun, and wait for the threads, at most so many seconds in all."""
         self.start_close()
         self._cancel_all()
-        with self._lock:
-            threads, idle = tuple(self._threads), tuple(self._idle)
-        for waiter in idle:
-            waiter.wake()
         deadline = Deadline(timeout)
-        for thread in threads:
+        for thread in tuple(self._threads):  # One step; a signal handler must not wait for the lock.
             if thread is not threading.current_thread():
                 thread.join(deadline.remaining())
 

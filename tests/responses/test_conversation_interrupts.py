@@ -8,8 +8,11 @@ import os
 
 import pytest
 
+from realtime_sync import Client
 from realtime_sync.responses._history import unanswered
+from realtime_sync.server import LocalServer, Reply
 from tests.responses.conversation_support import FakeServer, calls, said, says
+from tests.responses.test_conversation_server import Responder, agrees
 from tests.support.interrupting import interrupted_at, interrupted_everywhere
 
 pytestmark = pytest.mark.raises_anywhere
@@ -106,3 +109,31 @@ def test_an_interrupted_fork_and_close(server):
                     pass
             made.clear()
         check_usable(server, chat)
+
+
+def test_an_interrupted_run_over_a_connection():
+    """With a real connection beneath: the next turn goes through, and the server has used what the user sees."""
+    responder, ran = Responder(), []
+
+    def work(number: int) -> str:
+        """Work."""
+        ran.append(number)
+        return "done"
+
+    numbers = itertools.count()
+
+    def run():
+        responder.replies = [Reply(function_call=("work", {"number": next(numbers)}))]
+        chat.run("go", timeout=10)
+
+    with (
+        LocalServer(responder=responder, time_scale=0) as server,
+        Client(base_url=server.base_url, api_key="k", timeout=10) as client,
+        client.responses.conversation("m", tools=[work]) as chat,
+    ):
+        run()
+        for _ in here_and_there(run, 120):
+            responder.replies = []
+            chat.create("and now?")
+            assert agrees(chat, responder)
+    assert len(set(ran)) == len(ran)

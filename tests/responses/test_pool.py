@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import pathlib
+import re
 import threading
 from concurrent.futures import CancelledError
 
@@ -506,6 +508,20 @@ def test_closing(no_lanes, scripted, monkeypatch):
     assert repr(pool) == "ResponsesPool(max_connections=1, closed)"
 
 
+def test_closing_on_top_of_anything(local, monkeypatch):
+    """A signal handler may close the pool whatever the interrupted thread holds; the rest is done when that goes on."""
+    monkeypatch.setattr("realtime_sync.responses._pool_core.CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr("realtime_sync.responses._pool.CLOSE_SECONDS", 0.01)
+    pool = local()
+    pool.submit(input="x").result(10)
+    core = pool._core
+    with core.lock, pool._workers._lock:
+        pool.close()
+        assert pool.closed
+        assert core.book.members
+    wait_until(lambda: not core.book.members and core.book.closed)
+
+
 def test_a_pool_that_was_never_used_closes():
     """Nothing was started for it."""
     client = Client(base_url="http://127.0.0.1:1/v1", api_key="k")
@@ -582,3 +598,16 @@ def asked_loosely(pool, count):
     for thread in threads:
         thread.join(20)
     return asking
+
+
+def test_the_page_has_code_that_runs(capsys):
+    """As it stands."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "pool.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    scope = {}
+    exec(code, scope)  # noqa: S102  # our own page
+    scope["client"].close()
+    out = capsys.readouterr().out
+    assert "42" in out
+    assert "1 plus 1 is 2" in out
+    assert "Your name is Ada." in out
