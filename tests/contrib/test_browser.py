@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 import pytest
@@ -22,12 +23,18 @@ pytestmark = [
 NEWEST = "document.querySelector('main').lastElementChild"
 
 
+WORKERS = {
+    "flask_app": ("--worker-class", "gevent") if importlib.util.find_spec("gevent") else ("--threads", "8"),
+    "django_app": ("--threads", "8"),
+}
+
+
 @pytest.mark.parametrize("project", ["flask_app", "django_app"])
-def test_a_visit(project, tmp_path, request):
+def test_a_visit(project, tmp_path):
     """Type, see the answer grow, stop one, reload, and find what was said; begin anew, and find nothing."""
     with (
         GatedServer("The sea ", "goes up ", "and down.") as gated,
-        serving(project, tmp_path, gated.server.base_url, "--threads", "8") as site,
+        serving(project, tmp_path, gated.server.base_url, *WORKERS[project]) as site,
         chromium(tmp_path / "profile") as page,
     ):
         page.open(site.url)

@@ -1,4 +1,7 @@
-"""The example projects under gunicorn, with threads and with greenlets; their own tests."""
+"""The example projects under gunicorn, with threads and with greenlets; their own tests.
+
+The other two combinations are those of `test_browser`.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,6 @@ needs_gevent = pytest.mark.skipif(importlib.util.find_spec("gevent") is None, re
     ("project", "how"),
     [
         pytest.param("flask_app", THREADS, id="flask-threads"),
-        pytest.param("flask_app", GREENLETS, id="flask-gevent", marks=needs_gevent),
-        pytest.param("django_app", THREADS, id="django-threads"),
         pytest.param("django_app", GREENLETS, id="django-gevent", marks=needs_gevent),
     ],
 )
@@ -95,13 +96,9 @@ def the_workers_die(gated, site, visitor):
     assert "Wait 3" not in visitor.page
 
 
-def test_without_a_server_anywhere(tmp_path):
-    """The page is there while nothing answers, and says so with a status; the key's absence starts a local server."""
-    with serving("flask_app", tmp_path, "http://127.0.0.1:9/v1") as site, Visitor(site) as visitor:
-        response = visitor.ask("Hello")
-        assert (response.status_code, response.json()["error"]["code"]) == (503, "unreachable")
-        assert int(response.headers["Retry-After"]) >= 1
-    with serving("flask_app", tmp_path, None) as site, Visitor(site) as visitor:
+def test_without_a_key(tmp_path):
+    """Then a local server answers, and the page and the log say so."""
+    with serving("flask_app", tmp_path, None, "--threads", "4") as site, Visitor(site) as visitor:
         assert "there is no model behind it" in visitor.page
         assert visitor.answer("say hi") == "hi"
         assert any("OPENAI_API_KEY is not set" in line for line in site.lines)
@@ -124,12 +121,6 @@ def test_their_own_tests(project, command, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "OK" in done.stderr
-
-
-def test_the_migrations_are_complete(tmp_path):
-    """The table is what the model says."""
-    command = [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"]
-    subprocess.run(command, cwd=EXAMPLES / "django_app", env=project_environment(tmp_path), check=True, timeout=60)
 
 
 def test_the_pages_are_the_same():

@@ -2,6 +2,7 @@
 
 import json
 
+from django.core.management import call_command
 from django.test import Client as Browser
 from django.test import TransactionTestCase, override_settings
 
@@ -70,6 +71,9 @@ class ChatTest(TransactionTestCase):
         strict = Browser(enforce_csrf_checks=True)
         self.assertEqual(self.ask("Hello", strict).status_code, 403)
         self.assertEqual(self.server.received, [])
+
+    def test_the_table_is_what_the_model_says(self):
+        call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
     def test_the_server_is_down(self):
         self.server.close()
