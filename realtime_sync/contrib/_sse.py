@@ -217,11 +217,8 @@ class ServerSentEvents(ClosesOnExit):
         return frame("done", {"id": response.id, "status": response.status})
 
     def _failed(self, error: Exception) -> bytes:
-        """Leave, and tell the browser why, unless it was not there any more."""
-        was_over = self._over
+        """Leave, and tell the browser why."""
         self.close()
-        if was_over:
-            return b""
         problem = Problem.of(error)
         problem.log(error)
         return frame("failed", problem.to_dict(debug=self._debug)["error"])

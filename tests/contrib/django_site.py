@@ -20,6 +20,7 @@ if not settings.configured:
         INSTALLED_APPS=["django.contrib.sessions", "realtime_sync.contrib.django"],
         MIDDLEWARE=[
             "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
             "realtime_sync.contrib.django.ProblemMiddleware",
         ],
         SESSION_ENGINE="django.contrib.sessions.backends.cache",
@@ -40,6 +41,10 @@ def ask(request):
 
 def talk(request):
     return stream_response(conversation(request, model="m").stream(request.POST["text"]))
+
+
+def keyed(request):
+    return stream_response(conversation(request, "ada", model="m").stream(request.POST["text"]))
 
 
 def chat(request):
@@ -73,6 +78,7 @@ def broken(request):
 urlpatterns = [
     path("ask", ask),
     path("talk", talk),
+    path("keyed", keyed),
     path("chat", chat),
     path("stored", stored),
     path("secret", secret),

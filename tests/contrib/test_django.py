@@ -164,12 +164,13 @@ def test_the_visitor_is_remembered(use, server, path):
     assert "not told me" in post(path, "What is my name?").content.decode()
 
 
-def test_a_session_on_the_server_remembers_streams(use, server):
+@pytest.mark.parametrize("path", ["/talk", "/keyed"])
+def test_a_session_on_the_server_remembers_streams(use, server, path):
     """What was streamed, to a visitor without a cookie yet, is known in the next request."""
     use(server)
     browser = Browser()
-    assert "Ada" in text_of(post("/talk", "My name is Ada.", browser))
-    assert text_of(post("/talk", "What is my name?", browser)) == "Your name is Ada."
+    assert "Ada" in text_of(post(path, "My name is Ada.", browser))
+    assert text_of(post(path, "What is my name?", browser)) == "Your name is Ada."
 
 
 def test_a_session_in_a_cookie(use, server, caplog):

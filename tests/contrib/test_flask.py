@@ -156,17 +156,21 @@ def test_each_application_has_its_own(make_app, server):
     assert one.extensions["realtime_sync"].pool is not two.extensions["realtime_sync"].pool
 
 
-def test_two_threads_make_one_pool(make_app, server):
-    """First requests at the same time end up with the same pool."""
-    site = make_app(server).extensions["realtime_sync"]
-    barrier = threading.Barrier(8)
+def test_two_threads_make_one_client(make_app, server):
+    """First requests at the same time each make one, and end up with the same; the other is closed."""
+    made = []
+    both_make = threading.Barrier(2)
 
-    def first():
-        barrier.wait(10)
-        return site.pool
+    def make_client():
+        both_make.wait(10)
+        made.append(Client(base_url=server.base_url, api_key="k"))
+        return made[-1]
 
-    pools = {id(each.result()) for each in [run_in_thread(first) for _ in range(8)]}
-    assert len(pools) == 1
+    site = make_app(REALTIME_SYNC={"client": make_client}).extensions["realtime_sync"]
+    one, other = [each.result() for each in [run_in_thread(lambda: site.client) for _ in range(2)]]
+    assert one is other
+    assert sorted(client.is_open for client in made) == [False, True]
+    assert one.is_open
 
 
 def test_a_client_of_ones_own(make_app, server):
@@ -452,15 +456,26 @@ def test_a_webhook_without_a_secret(make_app):
     assert code_of(app.test_client().post("/webhook/x", data=body, headers=headers)) == (500, "not_configured")
 
 
-def test_views_see_their_context_while_streaming(make_app, server):
+def test_views_see_their_context_while_streaming(make_app):
     """What describes events, and what a stream does at its end, has the context of the request."""
-    app = make_app(server)
-    seen = []
+    with GatedServer("one ", "two") as gated:
+        app = make_app(gated.server)
+        seen = []
 
-    @app.post("/context")
-    def context():
-        rts = RealtimeSync()
-        return rts.stream_response(rts.pool.stream(input="Hello"), describe=lambda _: seen.append(request.path))
+        def describe(event):
+            if event.type == "response.output_text.delta":
+                seen.append(request.path)
+                return "delta", {"text": event.delta}
+            return None
 
-    assert [name for name, _ in frames(app.test_client().post("/context").data)] == ["done"]
-    assert set(seen) == {"/context"}
+        @app.post("/context")
+        def context():
+            rts = RealtimeSync()
+            return rts.stream_response(rts.pool.stream(input="Wait"), describe=describe)
+
+        gated.let()
+        response = app.test_client().post("/context", buffered=False)
+        assert seen == ["/context"]
+        gated.let()
+        assert [name for name, _ in frames(b"".join(response.iter_encoded()))] == ["delta", "delta", "done"]
+        assert set(seen) == {"/context"}

@@ -236,3 +236,11 @@ def test_a_failed_turn_is_not_remembered(remembered):
     with pytest.raises(LocalProtocolError):
         remembered(store).create([{"role": object()}])
     assert store.kept == {}
+
+
+def test_a_stream_that_cannot_begin(remembered):
+    """Nobody gets a stream whose end would close the conversation, so it is closed at once."""
+    chat = remembered(MemoryStore())
+    with pytest.raises(LocalProtocolError):
+        chat.stream([{"role": object()}])
+    assert chat.conversation.closed
