@@ -61,6 +61,7 @@ def test_a_pool_made_before_a_fork_works_after_it(server):
             return os.waitpid(pid, 0)[1], result
 
         told.append(child())  # It was never used.
+        pool.create(input="x")  # Loads what is loaded on first use: CPython's import locks do not survive a fork.
         stop = threading.Event()
         failed = []
         def hammer():
