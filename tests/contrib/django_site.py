@@ -67,6 +67,11 @@ def hook(request, event, place):
     return JsonResponse({"type": event["type"], "place": place, "method": request.method})
 
 
+@webhook(secret="whsec_b3RoZXI=")
+def other_hook(request, event):
+    return JsonResponse({"type": event["type"]})
+
+
 def picky(request):
     raise BadInput("A number, please.")
 
@@ -83,6 +88,7 @@ urlpatterns = [
     path("stored", stored),
     path("secret", secret),
     path("hook/<place>", hook),
+    path("other-hook", other_hook),
     path("picky", picky),
     path("broken", broken),
 ]

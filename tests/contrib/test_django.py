@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.test import Client as Browser
 from django.test import override_settings
 
-from realtime_sync.contrib.django import site
+from realtime_sync.contrib.django import client, site
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.server import LocalServer
 from tests.contrib.support import GatedServer, fill, frames, signed_webhook
@@ -86,10 +86,11 @@ def test_an_answer_is_streamed(use, server):
 
 
 def test_nothing_happens_before_the_first_request(use, server):
-    """Setting up makes no client, no thread and no connection."""
+    """Setting up makes nothing, and making the client no thread and no connection."""
     before = set(threading.enumerate())
     use(server)
     assert site()._made == {}
+    assert client().is_open
     assert set(threading.enumerate()) == before
     assert server.handshakes == []
 
@@ -222,6 +223,9 @@ def test_webhooks(use):
     assert code_of(send({"type": "x"}, b" ")) == (400, "bad_signature")
     assert code_of(send([1])) == (400, "bad_input")
     assert send({"type": "x"}, method=browser.put).status_code == 405
+    body, headers = signed_webhook("whsec_b3RoZXI=", {"type": "y"})
+    sent = browser.post("/other-hook", data=body, content_type="application/json", headers=headers)
+    assert sent.json() == {"type": "y"}
 
 
 def test_a_setting_that_cannot_be(use):

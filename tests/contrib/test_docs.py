@@ -28,6 +28,16 @@ def test_the_code_for_flask_runs():
     assert "event: done" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["flask", "django"])
+def test_a_missing_framework_is_named(name):
+    """Without it the import says what to install."""
+    code = f"import importlib.util as u; u.find_spec = lambda *_: None; import realtime_sync.contrib.{name}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )
+    assert f"pip install 'realtime-sync[{name}]'" in done.stderr
+
+
 def test_every_status_is_on_the_page():
     """The table of failures has every code that a visitor may get, beside its status."""
     told = [

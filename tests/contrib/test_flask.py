@@ -132,10 +132,12 @@ def test_an_answer_is_streamed(make_app, server):
 
 
 def test_nothing_happens_before_the_first_request(make_app, server):
-    """Making the application makes no client, no thread and no connection."""
+    """Making the application makes nothing, and making its client no thread and no connection."""
     before = set(threading.enumerate())
     app = make_app(server)
     assert app.extensions["realtime_sync"]._made == {}
+    with app.app_context():
+        assert RealtimeSync().client.is_open
     assert set(threading.enumerate()) == before
     assert server.handshakes == []
 
