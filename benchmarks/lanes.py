@@ -148,12 +148,12 @@ RUNNERS = {
 def main() -> None:
     """Measure every client in turn, and print tables and verdicts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of each client (5)")
-    parser.add_argument("--count", type=int, default=800, help="responses of each measurement (800)")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each client (3)")
+    parser.add_argument("--count", type=int, default=320, help="responses of each measurement (320)")
     parser.add_argument("--deltas", type=int, default=40, help="deltas of a response (40)")
-    parser.add_argument("--quick", action="store_true", help="one round of 160: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="one round of 64: does it run at all?")
     options = parser.parse_args()
-    rounds, count = (1, 160) if options.quick else (options.rounds, options.count)
+    rounds, count = (1, 64) if options.quick else (options.rounds, options.count)
     given = {"rounds": rounds, "responses": count, "deltas a response": options.deltas}
     _common.print_header("requests of several threads on one socket", given)
     rows = _common.installed(ROWS)

@@ -35,7 +35,12 @@ class ResponsesApi:
 
     def bind(self, core: Core) -> None:
         self.core = core
-        self.book = LaneBook(submit=core.submit, proved=self._proved, knows_lanes=Proofs.of(self._server))
+        self.book = LaneBook(
+            submit=core.submit,
+            proved=self._proved,
+            close_queue=core.close_queue_locked,
+            knows_lanes=Proofs.of(self._server),
+        )
 
     def _proved(self, *, lanes: bool) -> None:
         Proofs.note(self._server, lanes=lanes)

@@ -57,11 +57,12 @@ class LaneBook:
     """All requests of a connection.
 
     `_submit` hands an event and its request to the reader for sending; `_proved` is told whether the server knows
-    lanes, once that shows; `_clock` is monotonic.
+    lanes, once that shows; `_close_queue` is given the queue of each request that is over; `_clock` is monotonic.
     """
 
     _submit: Callable[[dict[str, Any], Call], None]
     _proved: _Proved
+    _close_queue: Callable[[EventQueue], None]
     knows_lanes: bool | None = None
     """Whether the server does; None: not known yet."""
     _clock: Callable[[], float] = time.monotonic
@@ -311,6 +312,8 @@ class LaneBook:
             self._by_response.pop(response_id, None)
         call.phase = Phase.OVER
         call.due = None
+        if call.queue is not None:
+            self._close_queue(call.queue)
         call.tell()
 
     # -- steers -------------------------------------------------------------------------------------------------------

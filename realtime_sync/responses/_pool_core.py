@@ -29,6 +29,7 @@ from realtime_sync.responses._pool_book import Member, PoolBook, Ticket
 from realtime_sync.responses._pool_link import PoolLink, lost_at_once
 from realtime_sync.responses._stream import ResponseStream
 from realtime_sync.session import Deadline, Waiter
+from realtime_sync.transport import take
 
 __all__ = ["Ask", "PoolCore", "PoolSettings"]
 
@@ -284,7 +285,7 @@ class PoolCore:
         """Wait until there is something to do; return the tickets to take back."""
         left: list[Ticket] = []
         with contextlib.suppress(queue.Empty):
-            ticket = self._inbox.get(timeout=None if due is None else min(due, threading.TIMEOUT_MAX))
+            ticket = take(self._inbox, due)
             while True:
                 if ticket is not None:
                     left.append(ticket)

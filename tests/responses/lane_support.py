@@ -38,6 +38,7 @@ class Bench:
         self.book = LaneBook(
             submit=lambda data, call: self.submitted.append((data, call)),
             proved=lambda *, lanes: self.proofs.append(lanes),
+            close_queue=self._flow.consumers.discard,
             knows_lanes=knows_lanes,
             clock=lambda: self.now,
         )

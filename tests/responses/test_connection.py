@@ -366,7 +366,7 @@ def test_observers_see_owned_events(lanes):
     conn.response.create(input="y")
     begin(peer, peer.receive(), "resp_own")
     assert conn.receive(timeout=10).response.id == "resp_own"
-    wait_until(lambda: seen[-1] == "response.created")
+    wait_until(lambda: seen[-1:] == ["response.created"])
     assert seen.count("response.completed") == 1
 
 
@@ -499,6 +499,7 @@ def test_many_threads_on_one_connection(local):
     for thread in threads:
         thread.join(30)
     assert answers == {n: f"re: q{n}" for n in range(40)}
+    assert not conn._core.flow.consumers
     assert conn.lanes.in_flight == conn.lanes.waiting == 0
 
 

@@ -8,6 +8,8 @@ import attrs
 import pytest
 
 from realtime_sync.errors import (
+    ConfigurationError,
+    ForkedError,
     LocalProtocolError,
     OutputInvalid,
     RequestTimeout,
@@ -15,8 +17,10 @@ from realtime_sync.errors import (
     ToolError,
     TurnInterrupted,
 )
+from realtime_sync.responses._conversation_routes import route_over
 from realtime_sync.responses._conversation_settings import TurnParameters
 from realtime_sync.responses._parameters import CreateParameters
+from realtime_sync.session import Deadline
 from realtime_sync.tools import ToolContext
 from tests.responses.conversation_support import (
     LOST,
@@ -714,3 +718,85 @@ def test_a_refused_request_is_an_error_and_the_next_goes_out_in_full(server, tal
             stream.response()
     chat.create("three")
     assert server.sent()[-1] == (None, [said("one"), says("ok"), said("three")])
+
+
+def test_what_it_looks_like(talk):
+    """Conversations and streams show where they stand, and nothing of what was said."""
+    chat = talk()
+    stream = chat.stream("secret")
+    assert repr(stream) == "ConversationStream(open)"
+    stream.response()
+    assert repr(stream) == "ConversationStream(ended)"
+    assert repr(chat) == "Conversation(model='m', items=2, open)"
+
+
+def test_a_server_that_leaves_the_output_out_of_the_last_event(server, talk, monkeypatch):
+    """What the items' own events told is the output: calls are answered, and the history is whole."""
+    answered = FakeServer.answered
+
+    def shortened(self, response, where, fault, route):
+        exchange = answered(self, response, where, fault, route)
+        exchange.ending = attrs.evolve(exchange.ending, output=())
+        return exchange
+
+    monkeypatch.setattr(FakeServer, "answered", shortened)
+    server.answers = [[calls("c1", "add", a=1, b=2)]]
+    chat = talk(tools=[add])
+    assert chat.run("go").output_text == "ok"
+    assert chat.history == server.contexts["resp_2"]
+
+
+def test_a_stream_without_a_last_event(server, talk, monkeypatch):
+    """Where the events just end, the response decides."""
+    answered = FakeServer.answered
+
+    def cut(self, response, where, fault, route):
+        exchange = answered(self, response, where, fault, route)
+        del exchange.script[-1]
+        return exchange
+
+    monkeypatch.setattr(FakeServer, "answered", cut)
+    chat = talk()
+    assert chat.create("one").output_text == "ok"
+    assert chat.history == server.contexts["resp_1"]
+
+
+def test_calls_that_an_interrupt_kept_from_being_answered(server, talk, monkeypatch):
+    """Ctrl-C between the response and its tools: the next turn finds them noted as interrupted."""
+    chat = talk(tools=[add])
+    server.answers = [[calls("c1", "add", a=1, b=2)]]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("realtime_sync.responses._conversation_tools.ToolRounds.answer", interrupt)
+        chat.run("go")
+    assert chat.history[-1]["type"] == "function_call"
+    chat.create("and now?")
+    assert "interrupted" in chat.history[2]["output"]
+    assert server.contexts["resp_2"] == chat.history
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_an_inherited_conversation_cannot_be_used_after_a_fork(talk, monkeypatch):
+    """It says so, and what to do."""
+    chat = talk()
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    with pytest.raises(ForkedError, match="to_dict"):
+        chat.create("one")
+
+
+def test_an_interrupt_just_after_dialling_leaves_no_connection(server, talk, monkeypatch):
+    """What was dialled and is nobody's is closed."""
+    chat = talk()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("realtime_sync.responses._conversation_link.time.monotonic", interrupt)
+        chat._core.link._dialled(None, Deadline(None))
+    assert [each.closed for each in server.routes] == [True]
+
+
+def test_whatever_takes_requests_will_do(server):
+    """A pool has no class that conversations know, but what they need; anything else is refused."""
+    assert route_over(server.dial()) is server.routes[0]
+    with pytest.raises(ConfigurationError, match="via is an open ResponsesConnection"):
+        route_over(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from realtime_sync.responses import _conversation_queue
 from realtime_sync.responses._conversation_queue import Turn, TurnQueue
 from realtime_sync.session import Deadline
 from tests.support.waiting import run_in_thread, wait_until
@@ -40,8 +41,9 @@ def test_a_waiter_that_gives_up_is_not_served():
     assert waiting.result()
 
 
-def test_a_wake_up_that_was_lost_is_made_up_for():
+def test_a_wake_up_that_was_lost_is_made_up_for(monkeypatch):
     """An interrupt between leaving and waking: the waiter looks by itself."""
+    monkeypatch.setattr(_conversation_queue, "_LOOK_AGAIN", 0.02)
     queue, first, second = TurnQueue(), Turn(), Turn()
     queue.enter(first, Deadline(None))
     waiting = run_in_thread(queue.enter, second, Deadline(30))
@@ -61,8 +63,9 @@ def test_closing_ends_every_wait():
     assert not queue.enter(later, Deadline(None))
 
 
-def test_a_holder_that_is_no_more_has_no_turn():
+def test_a_holder_that_is_no_more_has_no_turn(monkeypatch):
     """Its end gives the turn back, even where nothing tells so."""
+    monkeypatch.setattr(_conversation_queue, "_LOOK_AGAIN", 0.02)
     queue, second = TurnQueue(), Turn()
     queue.enter(Turn(), Deadline(None))
     assert not queue.is_busy
@@ -72,3 +75,13 @@ def test_a_holder_that_is_no_more_has_no_turn():
     wait_until(lambda: len(queue._line) == 2)
     queue._line[0].holder = lambda: None
     assert waiting.result()
+
+
+def test_a_place_that_is_gone_is_no_matter():
+    """Two that clear up at once: the second finds nothing to do, and a place that is gone is never the first."""
+    queue, holder = TurnQueue(), Turn()
+    queue.enter(holder, Deadline(None))
+    [place] = queue._line
+    queue._give_up(place)
+    queue._give_up(place)
+    assert not queue._is_first(place)

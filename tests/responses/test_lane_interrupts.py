@@ -58,9 +58,13 @@ CALLS = {
 def left_behind(conn):
     """Name what an interrupted call must not leave, once what was sent is answered."""
     core, book = conn._core, conn._api.book
-    wait_until(lambda: not book.active and not book.waiting, what="all lanes free")
+    # What was interrupted leaves on the reader, a moment later.
+    wait_until(
+        lambda: not (book.active or book.waiting or core.flow.consumers), what="all lanes free, all queues closed"
+    )
     lanes = [lane for lane in book.lanes.lanes.values() if lane.calls or lane.holds or lane.retired]
     left = {"lock": core.lock.locked(), "waits": core.flow.waits, "lanes": lanes, "retiring": book.retiring}
+
     return {name for name, each in left.items() if each}
 
 
