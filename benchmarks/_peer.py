@@ -8,6 +8,8 @@ of a connection's URL says what it does there (`mode`, and the parameters named 
 * ``idle``: says session.created and no more;
 * ``silent``: the same, and never answers a close;
 * ``responses``: answers each `response.create` with a response of `count` deltas of text, on the lane that it names;
+* ``thinking``: the same, each one `delay` seconds after its request, however many there are; a POST of HTTP gets its
+  response so too, as one object;
 * ``duplex``: sends `rate` numbered events a second for `seconds`, counts what arrives, and prints one line of JSON
   about it when the connection ends, with the connection's `key`.
 
@@ -30,6 +32,7 @@ import ssl
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -147,23 +150,34 @@ def unmask(mask: bytes, payload: bytes) -> bytes:
     return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
 
 
-def upgrade(sock: socket.socket) -> dict[str, str]:
-    """Read the request, accept it, and return its query."""
+def read_head(sock: socket.socket) -> tuple[str, dict[str, str], bytes]:
+    """Read a request; return its first line, its headers, and what came of its body so far."""
     request = b""
     while b"\r\n\r\n" not in request:
         data = sock.recv(4096)
         if not data:
-            msg = "the client went away during the handshake"
+            msg = "the client went away instead of asking"
             raise ConnectionError(msg)
         request += data
-    first, *lines = request.decode("latin-1").split("\r\n")
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    head, _, rest = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = (line.partition(":") for line in lines)
+    return first, {name.strip().lower(): value.strip() for name, _, value in pairs}, rest
+
+
+def query_of(first: str) -> dict[str, str]:
+    """Return the query of a request."""
+    return dict(parse_qsl(urlsplit(first.split(" ")[1]).query))
+
+
+def upgrade(sock: socket.socket, first: str, headers: dict[str, str]) -> dict[str, str]:
+    """Accept a request, and return its query."""
     digest = hashlib.sha1((headers["sec-websocket-key"] + GUID).encode()).digest()  # noqa: S324 (RFC 6455 says so)
     sock.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
     )
-    return dict(parse_qsl(urlsplit(first.split(" ")[1]).query))
+    return query_of(first)
 
 
 def converse(sock: socket.socket, on_message: Callable[[bytes, bytes], object]) -> None:
@@ -219,16 +233,23 @@ def silent(sock: socket.socket, query: dict[str, str]) -> None:  # noqa: ARG001
         pass
 
 
+def whole_response(lane: str | None, count: int) -> dict[str, Any]:
+    """Return a response on a lane as it is in the end."""
+    text = "".join(f"{TEXT_DELTA} {number:04d}" for number in range(count))
+    part = {"type": "output_text", "text": text, "annotations": []}
+    item = {"id": f"msg_of_{lane}", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    return {"id": f"resp_of_{lane}", "object": "response", "status": "completed", "model": "m", "output": [item]}
+
+
 @functools.lru_cache(maxsize=64)
 def response_frames(lane: str | None, count: int) -> bytes:
     """Return a whole response on a lane, in frames."""
-    response_id = f"resp_of_{lane}"
-    item = {"id": f"msg_of_{lane}", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
-    text = "".join(f"{TEXT_DELTA} {number:04d}" for number in range(count))
-    part = {"type": "output_text", "text": text, "annotations": []}
-    done = {**item, "status": "completed", "content": [part]}
+    whole = whole_response(lane, count)
+    [done] = whole["output"]
+    item = {**done, "status": "in_progress", "content": []}
+    text = done["content"][0]["text"]
     place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
-    response = {"id": response_id, "object": "response", "status": "in_progress", "model": "m", "output": []}
+    response = {**whole, "status": "in_progress", "output": []}
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": response},
         {"type": "response.in_progress", "response": response},
@@ -239,7 +260,7 @@ def response_frames(lane: str | None, count: int) -> bytes:
         ),
         {"type": "response.output_text.done", **place, "text": text},
         {"type": "response.output_item.done", "output_index": 0, "item": done},
-        {"type": "response.completed", "response": {**response, "status": "completed", "output": [done]}},
+        {"type": "response.completed", "response": whole},
     ]
     named = {} if lane is None else {"stream_id": lane}
     return b"".join(frame(encode({**event, "sequence_number": number, **named})) for number, event in enumerate(events))
@@ -253,6 +274,48 @@ def responses(sock: socket.socket, query: dict[str, str]) -> None:
         sock.sendall(response_frames(json.loads(unmask(mask, payload)).get("stream_id"), count))
 
     converse(sock, answer)
+
+
+def thinking(sock: socket.socket, query: dict[str, str]) -> None:
+    """Answer every create with a response, some time after it came."""
+    count, delay = int(query["count"]), float(query["delay"])
+    due: deque[tuple[float, str | None]] = deque()
+    reader = FrameReader()
+    while True:
+        pending = isinstance(sock, ssl.SSLSocket) and sock.pending()
+        wait = max(0.0, due[0][0] - time.monotonic()) if due else None
+        if pending or select.select([sock], [], [], wait)[0]:
+            data = sock.recv(2**16)
+            for opcode, mask, payload in reader.feed(data):
+                if opcode == TEXT:
+                    due.append((time.monotonic() + delay, json.loads(unmask(mask, payload)).get("stream_id")))
+                elif opcode == CLOSE:
+                    sock.sendall(CLOSE_NORMAL)
+                    return
+            if not data:
+                return
+        while due and due[0][0] <= time.monotonic():
+            sock.sendall(response_frames(due.popleft()[1], count))
+
+
+def over_http(sock: socket.socket, first: str, headers: dict[str, str], rest: bytes) -> None:
+    """Answer every POST with a response, some time after it came."""
+    while True:
+        query = query_of(first)
+        left = int(headers["content-length"]) - len(rest)
+        while left > 0:
+            left -= len(sock.recv(left))
+        time.sleep(float(query["delay"]))
+        sock.sendall(http_response(int(query["count"])))
+        first, headers, rest = read_head(sock)
+
+
+@functools.lru_cache
+def http_response(count: int) -> bytes:
+    """Return the same response as `response_frames`, over HTTP."""
+    body = encode(whole_response(None, count))
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 class Duplex:
@@ -344,7 +407,15 @@ def duplex(sock: socket.socket, query: dict[str, str]) -> None:
     Duplex(sock, query).run()
 
 
-MODES = {"stream": stream, "echo": echo, "idle": idle, "silent": silent, "responses": responses, "duplex": duplex}
+MODES = {
+    "stream": stream,
+    "echo": echo,
+    "idle": idle,
+    "silent": silent,
+    "responses": responses,
+    "thinking": thinking,
+    "duplex": duplex,
+}
 
 
 def serve(sock: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -353,7 +424,11 @@ def serve(sock: socket.socket, context: ssl.SSLContext | None) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is not None:
             sock = context.wrap_socket(sock, server_side=True)
-        query = upgrade(sock)
+        first, headers, rest = read_head(sock)
+        if first.startswith("POST"):
+            over_http(sock, first, headers, rest)
+            return
+        query = upgrade(sock, first, headers)
         MODES[query["mode"]](sock, query)
     except ConnectionError:
         return  # Clients that end without a good-bye, with bytes unread, are part of the measurements.

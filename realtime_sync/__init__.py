@@ -38,6 +38,8 @@ from realtime_sync.errors import (
     OutputInvalid,
     OutputRefused,
     PermissionDeniedError,
+    PoolClosed,
+    PoolTimeout,
     ProxyError,
     RateLimitError,
     RealtimeSyncError,
@@ -59,7 +61,14 @@ if TYPE_CHECKING:
     from realtime_sync import types as types  # for whoever writes realtime_sync.types
     from realtime_sync.client import Client
     from realtime_sync.realtime import RealtimeSession, Turn, TurnStream
-    from realtime_sync.responses import Conversation, ConversationStream, Lane, ResponsesConnection, ResponseStream
+    from realtime_sync.responses import (
+        Conversation,
+        ConversationStream,
+        Lane,
+        ResponsesConnection,
+        ResponsesPool,
+        ResponseStream,
+    )
     from realtime_sync.session import Subscription
     from realtime_sync.tools import ToolContext, tool
     from realtime_sync.types import UndecodableEvent, UnknownEvent
@@ -93,6 +102,8 @@ __all__ = [
     "OutputInvalid",
     "OutputRefused",
     "PermissionDeniedError",
+    "PoolClosed",
+    "PoolTimeout",
     "ProxyError",
     "RateLimitError",
     "RealtimeSession",
@@ -104,6 +115,7 @@ __all__ = [
     "ResponseFailed",
     "ResponseStream",
     "ResponsesConnection",
+    "ResponsesPool",
     "RetryPolicy",
     "SendTimeout",
     "ServerError",
@@ -131,6 +143,7 @@ _HOMES = {
     "RealtimeSession": "realtime",
     "ResponseStream": "responses",
     "ResponsesConnection": "responses",
+    "ResponsesPool": "responses",
     "Subscription": "session",
     "ToolContext": "tools",
     "Turn": "realtime",

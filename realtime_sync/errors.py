@@ -27,6 +27,8 @@ The tree (a test compares this drawing with the classes)::
     ├── ReceiveTimeout                      (also TimeoutError)
     ├── SendTimeout                         (also TimeoutError)
     ├── RequestTimeout                      (also TimeoutError)
+    ├── PoolTimeout                         (also TimeoutError)
+    ├── PoolClosed
     ├── ServerError
     ├── ResponseFailed
     ├── OutputInvalid
@@ -72,6 +74,8 @@ __all__ = [
     "OutputInvalid",
     "OutputRefused",
     "PermissionDeniedError",
+    "PoolClosed",
+    "PoolTimeout",
     "ProxyError",
     "RateLimitError",
     "RealtimeSyncError",
@@ -424,6 +428,20 @@ class RequestTimeout(RealtimeSyncError, TimeoutError):
     def __init__(self, message: str = "", *, partial: Any = None, replay_safe: bool = False) -> None:
         super().__init__(message, replay_safe=replay_safe)
         self.partial = partial
+
+
+class PoolTimeout(RealtimeSyncError, TimeoutError):
+    """No connection of a pool had a place for a request in time. Nothing was sent."""
+
+    def __init__(self, message: str = "", *, replay_safe: bool = True) -> None:
+        super().__init__(message, replay_safe=replay_safe)
+
+
+class PoolClosed(RealtimeSyncError):
+    """The pool was closed; the request was not sent."""
+
+    def __init__(self, message: str = "", *, replay_safe: bool = True) -> None:
+        super().__init__(message or "nothing was sent: the pool is closed", replay_safe=replay_safe)
 
 
 class ServerError(RealtimeSyncError):

@@ -20,6 +20,7 @@ from realtime_sync.session import ClosesOnExit, Waiter
 if TYPE_CHECKING:
     import requests
 
+    from realtime_sync.responses import ResponsesPool
     from realtime_sync.session import Session
 
 __all__ = ["Client"]
@@ -105,7 +106,7 @@ class Client(ClosesOnExit):
         self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
         self.retry = retry
-        self._sessions: dict[int, weakref.ref[Session[Any, Any, Any]]] = {}
+        self._sessions: dict[int, weakref.ref[Session[Any, Any, Any] | ResponsesPool]] = {}
         self._pauses: dict[int, Waiter] = {}
         self.http = HttpCaller(self, http_session)
         self.webhook_secret = webhook_secret or os.environ.get("OPENAI_WEBHOOK_SECRET")
@@ -184,8 +185,8 @@ class Client(ClosesOnExit):
             msg = "this client was closed; make a new one"
             raise LocalProtocolError(msg)
 
-    def adopt(self, session: Session[Any, Any, Any]) -> None:
-        """Remember a session that this client closes at its own end, without keeping it alive."""
+    def adopt(self, session: Session[Any, Any, Any] | ResponsesPool) -> None:
+        """Remember a session, or a pool, that this client closes at its own end, without keeping it alive."""
         for key, reference in tuple(self._sessions.items()):
             if reference() is None:
                 self._sessions.pop(key, None)

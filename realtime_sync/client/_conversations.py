@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from realtime_sync.client._client import Client
-    from realtime_sync.responses import Conversation, Lane, ResponsesConnection
+    from realtime_sync.responses import Conversation, Lane, ResponsesConnection, ResponsesPool
     from realtime_sync.responses._conversation_routes import ConnectionRoute
     from realtime_sync.responses._conversation_settings import AnyTool, ConversationParameters
 
@@ -34,7 +34,7 @@ class Conversations:
         tools: Iterable[AnyTool] = (),
         instructions: str | None = None,
         store: bool | NotGiven = NOT_GIVEN,
-        via: ResponsesConnection | Lane | None = None,
+        via: ResponsesConnection | ResponsesPool | Lane | None = None,
         state: Mapping[str, Any] | None = None,
         key: str | None = None,
         fallback: Literal["http"] | None = None,
@@ -55,8 +55,8 @@ class Conversations:
             tools: functions that the model may call, and definitions of other tools.
             instructions: for the model, sent with every request.
             store: whether the server keeps the responses (left out: no, or as `state` has it).
-            via: an open connection or a lane to talk over, which stays the caller's. None: a connection of its own,
-                dialled when it is needed, and again when it is lost.
+            via: an open connection, a lane or a pool to talk over, which stays the caller's. None: a connection of its
+                own, dialled when it is needed, and again when it is lost.
             state: what `Conversation.to_dict` gave: the conversation goes on from there.
             key: the caller's name for it; also the ``prompt_cache_key`` if there is no other.
             fallback: "http": where no WebSocket can be had, go on over HTTP for the rest of the conversation.

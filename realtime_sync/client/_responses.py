@@ -9,6 +9,7 @@ from realtime_sync.client._connecting import checked_handlers, give_up, limited,
 from realtime_sync.client._conversations import Conversations
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._http_responses import HttpResponses
+from realtime_sync.client._pools import Pools
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
 from realtime_sync.errors import ConfigurationError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["ResponsesResource"]
 
 
-class ResponsesResource(Conversations, HttpResponses):
-    """The Responses API for one client: connections, conversations, and the verbs over HTTP. Any thread."""
+class ResponsesResource(Conversations, Pools, HttpResponses):
+    """The Responses API for one client: connections, pools, conversations, and the verbs over HTTP. Any thread."""
 
     def connect(
         self,

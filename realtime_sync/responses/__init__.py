@@ -16,6 +16,8 @@ from realtime_sync.responses._stream import ResponseStream
 if TYPE_CHECKING:
     from realtime_sync.responses._conversation import Conversation
     from realtime_sync.responses._conversation_stream import ConversationStream
+    from realtime_sync.responses._pool import PoolStats, ResponsesPool
+    from realtime_sync.responses._pool_stream import PoolStream
 
 __all__ = [
     "ANY",
@@ -25,16 +27,25 @@ __all__ = [
     "CreateParameters",
     "Lane",
     "Lanes",
+    "PoolStats",
+    "PoolStream",
     "ResponseStream",
     "ResponsesApi",
     "ResponsesConnection",
+    "ResponsesPool",
     "ResultBuilder",
     "create_body",
     "request_error",
 ]
 
-# Conversations read what responses hold, and so load the event catalogue: not before one is asked for.
-_HOMES = {"Conversation": "_conversation", "ConversationStream": "_conversation_stream"}
+# Conversations read what responses hold, and so load the event catalogue: not before one is asked for. Nor is a pool.
+_HOMES = {
+    "Conversation": "_conversation",
+    "ConversationStream": "_conversation_stream",
+    "PoolStats": "_pool",
+    "PoolStream": "_pool_stream",
+    "ResponsesPool": "_pool",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -314,6 +314,7 @@ class LaneBook:
         call.due = None
         if call.queue is not None:
             self._close_queue(call.queue)
+        call.tell()
 
     # -- steers -------------------------------------------------------------------------------------------------------
 

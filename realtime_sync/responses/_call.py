@@ -129,6 +129,8 @@ class Call:
     drains_since: float | None = None
     """Since when nobody wants the rest of it, monotonic."""
 
+    tell: Callable[[], object] = field(default=lambda: None, repr=False)
+    """Called when it has begun, and when it is over or its connection is: under the lock, on the reader. For a pool."""
     watchers: list[Callable[[], object]] = field(factory=list, repr=False)
     """Wake those who wait for the next response of it to begin, or for its end."""
 
@@ -136,6 +138,7 @@ class Call:
         """Wake them."""
         while self.watchers:
             self.watchers.pop()()
+        self.tell()
 
     @property
     def response_id(self) -> str | None:

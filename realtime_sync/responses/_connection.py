@@ -177,7 +177,7 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
         defaults = self._defaults
         if params.get("previous_response_id") is not None or params.get("conversation") is not None:
             # Each takes the place of the other, were it a default.
-            defaults = {name: each for name, each in defaults.items() if name not in _LINEAGE}
+            defaults = {name: each for name, each in defaults.items() if name not in LINEAGE}
         body = create_body(params, defaults=defaults, extra_body=extra_body, also=also, function=function)
         self._api.complete({"type": CREATE, **body})
         return body
@@ -203,7 +203,7 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
         return response.id
 
 
-_LINEAGE = frozenset({"previous_response_id", "conversation"})
+LINEAGE = frozenset({"previous_response_id", "conversation"})
 
 
 class Lane:
@@ -280,7 +280,7 @@ class Lane:
     ) -> ResponseStream:
         given = dict(params)
         source = self._forked_from.popleft() if self._forked_from else None
-        if source is not None and not given.keys() & _LINEAGE:
+        if source is not None and not given.keys() & LINEAGE:
             given["previous_response_id"] = source
         try:
             return self._connection._stream(given, extra_body, timeout, function=function, lane=self._name)  # noqa: SLF001
@@ -353,6 +353,11 @@ class Lanes:
         if self.retiring or self._core.finished:
             return 0
         return max(0, self._book.limit - self.in_flight - self.waiting)
+
+    @property
+    def limit(self) -> int:
+        """How many requests may go out at once, as far as is known of the server."""
+        return self._book.limit
 
     @property
     def known(self) -> bool | None:

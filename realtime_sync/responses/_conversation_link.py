@@ -161,7 +161,7 @@ class Link:
     def replace(self, route: Route | None) -> bool:
         """Have the next request go to a new connection; False: this one was given, and there can be no other."""
         if self._via is not None or route is None:
-            return False
+            return getattr(self._via, "has_others", False)  # A pool finds another one by itself.
         with self._lock:
             if self._own is route:
                 self._own = None

@@ -81,6 +81,8 @@ def route_over(via: Any) -> Route:
         return ConnectionRoute(via)
     if isinstance(via, Lane):
         return _LaneRoute(via)
+    if hasattr(via, "as_route"):  # A pool.
+        return via.as_route()  # type: ignore[no-any-return]
     if all(hasattr(via, name) for name in ("stream", "holds", "is_usable", "in_flight")):
         return via  # type: ignore[no-any-return]  # A pool, say: it is one by itself.
     msg = f"via is an open ResponsesConnection, a Lane of one, or a pool; got {type(via).__name__}"

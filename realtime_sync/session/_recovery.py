@@ -27,7 +27,7 @@ from realtime_sync.session._acknowledgements import Pending, server_error
 from realtime_sync.session._holder import Holder
 from realtime_sync.session._ledger import Held
 from realtime_sync.session._local_events import Reconnected, Reconnecting
-from realtime_sync.transport import Connection, Deadline
+from realtime_sync.transport import Connection, Deadline, take
 from realtime_sync.wire import json
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ class Recovery:
         while not core.closing:
             core.reader.attend()
             try:
-                core.posted.get(timeout=max(0.0, until - time.monotonic()))()
+                take(core.posted, until - time.monotonic())()
             except queue.Empty:
                 return
 

@@ -23,7 +23,7 @@ from realtime_sync.transport._request import Request
 from realtime_sync.transport._steps import Step
 from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._tls import tls_context
-from realtime_sync.transport._waiting import Waiter, park_at_exit
+from realtime_sync.transport._waiting import Waiter, park_at_exit, take
 
 __all__ = [
     "Connection",
@@ -40,6 +40,7 @@ __all__ = [
     "open_stream",
     "park_at_exit",
     "retry_after",
+    "take",
     "tls_context",
     "wait_for",
 ]

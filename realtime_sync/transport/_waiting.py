@@ -12,11 +12,13 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from realtime_sync.transport._deadline import Deadline
 
-__all__ = ["Waiter", "park_at_exit"]
+__all__ = ["Waiter", "park_at_exit", "take"]
+
+T = TypeVar("T")
 
 # Ctrl-C does not interrupt a lock on Windows, so the main thread waits there in slices.
 _SLICE = 0.1 if os.name == "nt" else None
@@ -52,7 +54,7 @@ class Waiter:
 
     def _wait(self, timeout: float | None) -> bool:
         try:
-            self._rung.get(timeout=None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+            take(self._rung, timeout)
         except queue.Empty:
             return False
         return True
@@ -65,6 +67,23 @@ class Waiter:
                 return True
             if deadline.passed():
                 return False
+
+
+def take(source: queue.SimpleQueue[T], timeout: float | None) -> T:
+    """Return the next item of a queue with one consumer; wait at most `timeout` seconds (None: no limit).
+
+    Not plainly ``get(timeout=…)``: up to CPython 3.12 that may never return if the time is over before it has looked
+    at the queue twice, as it does if it finds the queue's own lock free. A `get_nowait` in vain leaves that locked.
+
+    Raises:
+        queue.Empty: nothing came in time.
+    """
+    try:
+        return source.get_nowait()
+    except queue.Empty:
+        if timeout is not None and timeout <= 0:
+            raise
+    return source.get(timeout=None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
 
 
 def park_at_exit() -> None:

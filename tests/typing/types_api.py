@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypedDict, assert_type
 
-from realtime_sync import Conversation, ConversationStream, RealtimeSession, Subscription, ToolContext, tool
+from realtime_sync import (
+    Conversation,
+    ConversationStream,
+    RealtimeSession,
+    ResponsesPool,
+    Subscription,
+    ToolContext,
+    tool,
+)
 from realtime_sync.types import UndecodableEvent, UnknownEvent, UnknownObject, realtime, responses, translation
 from realtime_sync.wire import event_decoder, parse_event, to_wire
 
@@ -195,3 +203,17 @@ def conversations(chat: Conversation) -> None:
     assert_type(chat.stream("x", parse=Verdict).result(), Verdict)
     assert_type(chat.fork().usage.total_tokens, int)
     chat.create("x", previous_response_id="resp_1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+def pooled(pool: ResponsesPool) -> None:
+    """Ask over a pool, in all ways."""
+    assert_type(pool.create(input="x", store=False), responses.Response)
+    assert_type(pool.submit(input="x").result(), responses.Response)
+    with pool.stream(input="x") as stream:
+        assert_type(next(stream), responses.ServerEvent)
+        assert_type(stream.response(), responses.Response)
+    assert_type(list(pool.map([{"input": "x"}])), list[responses.Response])
+    for each in pool.map([{"input": "x"}], return_exceptions=True):
+        assert_type(each, responses.Response | BaseException)
+    assert_type(pool.conversation(key="k"), Conversation)
+    pool.create(inptu="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
