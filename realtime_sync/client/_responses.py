@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
 from realtime_sync.client._conversations import Conversations
 from realtime_sync.client._dialler import Dialler
+from realtime_sync.client._endpoint import seconds
 from realtime_sync.client._http_responses import HttpResponses
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
@@ -76,6 +77,7 @@ class ResponsesResource(Conversations, HttpResponses):
         if "reconnect" in RetryPolicy.of(retry).given and policy.reconnect:
             msg = "a Responses connection does not reconnect: a conversation does, client.responses.conversation(…)"
             raise ConfigurationError(msg)
+        default_timeout = seconds("timeout", timeout, client.timeout)
         model = model or client.endpoint.default_model
         given = {**({} if model is None else {"model": model}), **defaults}
         body = create_body(given, function="connect")
@@ -92,7 +94,7 @@ class ResponsesResource(Conversations, HttpResponses):
         )
         api = ResponsesApi(client.endpoint.websocket_base_url or client.endpoint.base_url)
         core = Core(connection=dialler.connect(Deadline(merged.open_timeout)), options=merged, api=api)
-        opened = ResponsesConnection(core, api, client.timeout if isinstance(timeout, NotGiven) else timeout, body)
+        opened = ResponsesConnection(core, api, default_timeout, body)
         try:
             for name, handler in callbacks.items():
                 opened.on(name, handler)

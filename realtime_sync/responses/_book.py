@@ -24,6 +24,7 @@ from realtime_sync.responses._events import (
     BEGINNINGS,
     CONNECTION_LIMIT,
     ENDS,
+    ERRORS,
     STEERS,
     error_code,
     field_of,
@@ -194,7 +195,7 @@ class LaneBook:
         """Return the queue of the request that an event belongs to, `DISCARD`, or None for nobody's. Reader thread."""
         event = entry[1]
         kind = event.type
-        if kind == "error":
+        if kind in ERRORS:
             return self._error(entry)
         if kind in STEERS:
             return self._steer(entry)

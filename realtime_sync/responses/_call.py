@@ -148,6 +148,11 @@ class Call:
         return self.phase in _ON_THE_WIRE
 
     @property
+    def is_lost(self) -> bool:
+        """Whether nobody waits for it any more, whatever came of it."""
+        return self.phase is Phase.OVER or self.drains_since is not None
+
+    @property
     def by_hand(self) -> bool:
         return self.queue is None
 
