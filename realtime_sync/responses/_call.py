@@ -126,6 +126,8 @@ class Call:
     """What the server wants to have before an accepted steer can take effect."""
     steer_unknown: bool = False
     """What became of a steer was never told."""
+    left: bool = False
+    """Its consumer left, which the reader may not know yet. No lock: set once, from any thread."""
     drains_since: float | None = None
     """Since when nobody wants the rest of it, monotonic."""
 
@@ -150,7 +152,7 @@ class Call:
     @property
     def is_lost(self) -> bool:
         """Whether nobody waits for it any more, whatever came of it."""
-        return self.phase is Phase.OVER or self.drains_since is not None
+        return self.phase is Phase.OVER or self.left
 
     @property
     def by_hand(self) -> bool:

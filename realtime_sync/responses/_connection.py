@@ -287,6 +287,7 @@ class Lane:
     def _stream(
         self, params: Mapping[str, Any], extra_body: Mapping[str, Any] | None, timeout: _Timeout, *, function: str
     ) -> ResponseStream:
+        self._connection.lanes.check()
         given = dict(params)
         call, source = None, self._take_origin()
         if source is not None and all(given.get(name, NOT_GIVEN) is NOT_GIVEN for name in _LINEAGE):
@@ -305,7 +306,7 @@ class Lane:
             source, last = self._origin.pop()
         except IndexError:  # There is none, or another thread has it.
             return None
-        if last is None or (last.is_lost and self.latest_response_id is None):
+        if last is None or self._connection.lanes.left_nothing(self._name, last):
             return source
         self._origin.append((source, last))
         return None
@@ -342,19 +343,31 @@ class Lanes:
         """
         return start(self._core, self._api, body, Deadline(timeout), lane=lane, fork=fork)
 
+    def check(self) -> None:
+        """Raise `ForkedError` in a child of the process that made the connection: nothing may take its lock there."""
+        self._core.check()
+
+    def left_nothing(self, name: str, call: Call) -> bool:
+        """Return whether a request is over, or left, and none has ended well on the lane that a caller named so."""
+        with self._core.lock:
+            return call.is_lost and name not in self._book.lanes.heads
+
     def holds(self, response_id: str) -> bool:
         """Return whether a lane still remembers a response, or runs it."""
+        self.check()
         with self._core.lock:
             return self._book.lanes.home(response_id) is not None
 
     def is_busy(self, response_id: str) -> bool:
         """Return whether the lane that remembers a response has something to do."""
+        self.check()
         with self._core.lock:
             home = self._book.lanes.home(response_id)
             return home is not None and bool(home.calls)
 
     def latest_of(self, name: str) -> str | None:
         """Return the newest response that ended well on a lane that a caller named."""
+        self.check()
         with self._core.lock:
             return self._book.lanes.heads.get(name)
 
