@@ -309,6 +309,8 @@ def test_defaults_that_cannot_work(scripted):
         client.responses.connect(model="m", timeout="5")
     with pytest.raises(ConfigurationError, match="reconnect"):
         client.responses.connect(model="m", retry={"reconnect": True})
+    with pytest.raises(ConfigurationError, match="does not reconnect: a conversation does"):
+        client.responses.connect(model="m", on_reconnecting=lambda _: None)
     assert scripted.requests == []
 
 

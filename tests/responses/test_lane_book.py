@@ -155,6 +155,22 @@ def test_when_all_names_are_used_a_fork_gets_one_that_was_lent():
         table.reserve(None, beside=source)
 
 
+@pytest.mark.parametrize("knows_lanes", [True, False])
+def test_a_response_that_goes_on_after_an_error_is_nobodys(knows_lanes):
+    """The error may have been about a steer: what ends then is not the next request of the lane."""
+    bench = Bench(knows_lanes=knows_lanes)
+    lane = bench.book.lanes.reserve("mine")
+    first = bench.ask(lane=lane)
+    bench.begin(first, "resp_a")
+    assert bench.refuse(first, lane=False) is first
+    second = bench.ask(lane=lane)
+    for kind in ("response.in_progress", "response.completed", "response.completed"):
+        assert bench.tell_of(second, kind, "resp_a") == MAILBOX
+    assert bench.begin(second, "resp_b") is second
+    assert bench.end(second) is second
+    assert second.response_ids == ["resp_b"]
+
+
 def test_a_server_without_lanes_does_not_count_their_names():
     """They are names only."""
     bench = Bench(knows_lanes=False)
