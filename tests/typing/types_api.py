@@ -194,4 +194,4 @@ def conversations(chat: Conversation) -> None:
     assert_type(chat.stream("x"), ConversationStream[responses.Response])
     assert_type(chat.stream("x", parse=Verdict).result(), Verdict)
     assert_type(chat.fork().usage.total_tokens, int)
-    chat.create("x", previous_response_id="resp_1")  # type: ignore[call-overload]
+    chat.create("x", previous_response_id="resp_1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
