@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
-from realtime_sync.client._http import Call, Repeats, body_of, call_options, path_of
+from realtime_sync.client._http import Call, Repeats, body_of, call_options, listed, path_of
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.wire import json, plain_object
@@ -118,16 +118,16 @@ class CallsResource:
         fields = {
             "type": type,
             "audio": audio,
-            "include": _listed(include),
+            "include": listed(include, "include"),
             "instructions": instructions,
             "max_output_tokens": max_output_tokens,
             "model": model,
-            "output_modalities": _listed(output_modalities),
+            "output_modalities": listed(output_modalities, "output_modalities"),
             "parallel_tool_calls": parallel_tool_calls,
             "prompt": prompt,
             "reasoning": reasoning,
             "tool_choice": tool_choice,
-            "tools": _listed(tools),
+            "tools": listed(tools, "tools"),
             "tracing": tracing,
             "truncation": truncation,
         }
@@ -158,8 +158,3 @@ class CallsResource:
 
 def _typed(session: dict[str, Any]) -> dict[str, Any]:
     return {"type": "realtime", **session}
-
-
-def _listed(values: Iterable[Any] | NotGiven) -> Any:
-    """Return values as JSON can have them; text stays as it is, for the server to refuse."""
-    return values if isinstance(values, str | NotGiven) else tuple(values)

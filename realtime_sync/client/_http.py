@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, cast, final
 from urllib.parse import quote
 
@@ -30,7 +30,17 @@ if TYPE_CHECKING:
     from realtime_sync.client._client import Client
     from realtime_sync.http import Answer, HttpClient
 
-__all__ = ["OPTION_NAMES", "Call", "CallOptions", "HttpCaller", "Repeats", "body_of", "call_options", "path_of"]
+__all__ = [
+    "OPTION_NAMES",
+    "Call",
+    "CallOptions",
+    "HttpCaller",
+    "Repeats",
+    "body_of",
+    "call_options",
+    "listed",
+    "path_of",
+]
 
 logger = logging.getLogger("realtime_sync.http")
 
@@ -129,6 +139,20 @@ def body_of(fields: Mapping[str, Any], options: CallOptions) -> dict[str, Any]:
     """
     given = {name: value for name, value in fields.items() if value is not NOT_GIVEN}
     return plain_object({**given, **(options.get("extra_body") or {})})
+
+
+def listed(values: Any, name: str) -> Any:
+    """Return values as JSON can have them; text, and what was not given, as it is.
+
+    Raises:
+        LocalProtocolError: they are no list of anything.
+    """
+    if isinstance(values, str | NotGiven):
+        return values
+    if isinstance(values, Mapping | bytes | bytearray | memoryview) or not isinstance(values, Iterable):
+        msg = f"{name}: expected a list, got {type(values).__name__}"
+        raise LocalProtocolError(msg)
+    return tuple(values)
 
 
 def path_of(*parts: str) -> str:

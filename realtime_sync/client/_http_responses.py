@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from attrs import evolve
 
-from realtime_sync.client._http import OPTION_NAMES, Call, Repeats, body_of, call_options, path_of
+from realtime_sync.client._http import OPTION_NAMES, Call, Repeats, body_of, call_options, listed, path_of
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import ClosedError, ClosedOK, LocalProtocolError
 from realtime_sync.responses import CreateParameters, create_body
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     Map: TypeAlias = Mapping[str, Any]
 
     class HttpCreateParameters(CreateParameters, CallOptions, total=False):
-        """The keywords of a request over HTTP: those of WebSocket mode, `background`, and the options of a call."""
+        """The keywords of a request over HTTP: those of WebSocket mode, of background mode, and of a call."""
 
         background: bool | NotGiven | None
+        background_options: Map | NotGiven | None
 
 
 __all__ = ["HttpResponses", "InputItems", "InputTokens"]
 
-_HTTP_ONLY = frozenset({"background"})
+_HTTP_ONLY = frozenset({"background", "background_options"})
 _OURS = frozenset({"function", "custom"})
 """Tools that the client runs; with any other one the server may do what cannot be undone."""
 _EVENTS = "text/event-stream"
@@ -63,7 +64,7 @@ class HttpResponses:
 
         Args:
             stream: True is another way to call `stream`.
-            parameters: `CreateParameters`, `background`, and the options of every verb.
+            parameters: `CreateParameters`, `background`, `background_options`, and the options of every verb.
 
         Raises:
             TypeError: there is no such keyword.
@@ -223,6 +224,9 @@ class HttpResponses:
         model = self._client.endpoint.default_model
         defaults = {} if model is None else {"model": model}
         body = create_body(given, defaults=defaults, extra_body=extra, also=_HTTP_ONLY, function=function)
+        if body.pop("stream", None) and not stream:
+            msg = "extra_body cannot ask for a stream, which is read in another way: use stream(), or stream=True"
+            raise LocalProtocolError(msg)
         if stream:
             body["stream"] = True
         return Call(
@@ -351,7 +355,7 @@ class InputTokens:
             "reasoning": reasoning,
             "text": text,
             "tool_choice": tool_choice,
-            "tools": tools if isinstance(tools, NotGiven) or tools is None else tuple(tools),
+            "tools": tools if tools is None else listed(tools, "tools"),
             "truncation": truncation,
         }
         call = Call(method="POST", path="/responses/input_tokens", repeats=Repeats.ALWAYS)
@@ -393,7 +397,7 @@ def _one_or_many(given: Any) -> Any:
     """Return what is asked as the wire has it: text as it is, one item as a list of it."""
     if isinstance(given, str | NotGiven) or given is None:
         return given
-    return (given,) if isinstance(given, Mapping | WireObject | UnknownObject) else tuple(given)
+    return (given,) if isinstance(given, Mapping | WireObject | UnknownObject) else listed(given, "input")
 
 
 def _is_harmless(body: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from realtime_sync.errors import (
     TurnInterrupted,
 )
 from realtime_sync.http import SseParser
-from realtime_sync.responses._events import ENDS, request_error
+from realtime_sync.responses._events import ENDS, ERRORS, request_error
 from realtime_sync.responses._result import ResultBuilder
 from realtime_sync.session import ClosesOnExit
 from realtime_sync.types import UndecodableEvent, UnknownEvent
@@ -135,7 +135,7 @@ class HttpResponseStream(ClosesOnExit):
         if isinstance(event, UndecodableEvent):
             event = self._decode(_with_type(sent))
         self._builder.add(event)
-        self._is_over = event.type in ENDS or event.type == _ERROR
+        self._is_over = event.type in ENDS or event.type in ERRORS
         return event
 
     def _fetch(self) -> None:
@@ -200,9 +200,10 @@ def checked(response: Response) -> Response:
     """Return a response, unless it failed.
 
     Raises:
-        ResponseFailed: its status is "failed".
+        ResponseFailed: its status is "failed", or it is nothing but an error.
     """
-    if response.status != "failed":
+    # Some servers send nothing but an error, with a status of HTTP that says that all is well.
+    if response.status != "failed" and (response.error is None or response.status is not None):
         return response
     error = response.error
     what = (error and (error.message or error.code or error.type)) or "no reason was given"

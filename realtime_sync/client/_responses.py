@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
 from realtime_sync.client._conversations import Conversations
 from realtime_sync.client._dialler import Dialler
+from realtime_sync.client._endpoint import seconds
 from realtime_sync.client._http_responses import HttpResponses
 from realtime_sync.client._pools import Pools
 from realtime_sync.client._retrying import retry_policy
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryChanges, Retrying, RetryPolicy
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.session import Core, Deadline
 
@@ -40,6 +41,7 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         max_retries: int | None = None,
         initial_delay: float | None = None,
         max_delay: float | None = None,
+        on_reconnecting: Callable[[Retrying], RetryChanges | None] | None = None,
         max_queue_size: int | None = None,
         **defaults: Unpack[CreateDefaults],
     ) -> ResponsesConnection:
@@ -56,6 +58,8 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
                 connection that is lost stays lost (`reconnect` of the client's policy is for Realtime sessions): lanes
                 and what they remember go with it, so that it is for whoever keeps the history to ask again elsewhere.
             max_retries, initial_delay, max_delay: the official SDK's names for the retries and the delays of `retry`.
+            on_reconnecting: refused unless None, since nothing would ever call it: see `retry`. What to call before
+                connecting is tried again is `on_retry` of `retry`.
             max_queue_size: the official SDK's name for the `write_limit` of `options`, in bytes.
             defaults: what holds for requests that say nothing else: see `CreateDefaults`.
 
@@ -74,9 +78,10 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         policy = retry_policy(
             retry, connect_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
         ).over(client.retry)
-        if "reconnect" in RetryPolicy.of(retry).given and policy.reconnect:
+        if on_reconnecting is not None or ("reconnect" in RetryPolicy.of(retry).given and policy.reconnect):
             msg = "a Responses connection does not reconnect: a conversation does, client.responses.conversation(…)"
             raise ConfigurationError(msg)
+        default_timeout = seconds("timeout", timeout, client.timeout)
         model = model or client.endpoint.default_model
         given = {**({} if model is None else {"model": model}), **defaults}
         body = create_body(given, function="connect")
@@ -93,7 +98,7 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         )
         api = ResponsesApi(client.endpoint.websocket_base_url or client.endpoint.base_url)
         core = Core(connection=dialler.connect(Deadline(merged.open_timeout)), options=merged, api=api)
-        opened = ResponsesConnection(core, api, client.timeout if isinstance(timeout, NotGiven) else timeout, body)
+        opened = ResponsesConnection(core, api, default_timeout, body)
         try:
             for name, handler in callbacks.items():
                 opened.on(name, handler)

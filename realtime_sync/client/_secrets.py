@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._http import Call, Repeats, body_of, call_options
 from realtime_sync.config import NOT_GIVEN, NotGiven
+from realtime_sync.errors import LocalProtocolError
+from realtime_sync.types import WireObject
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -89,5 +91,9 @@ class TranslationClientSecretsResource:
 
 def _creation(path: str, fields: Mapping[str, Any], options: Mapping[str, Any]) -> Call:
     checked = call_options(options, "create")
+    for name, value in fields.items():
+        if not isinstance(value, Mapping | WireObject | NotGiven):
+            msg = f"{name}: expected an object, got {type(value).__name__}"
+            raise LocalProtocolError(msg)
     call = Call(method="POST", path=path, body=body_of(fields, checked), repeats=Repeats.REFUSED)
     return call.with_options(checked)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import queue
+import weakref
 from collections import deque
-from collections.abc import Callable
 from typing import Any, final
 
 import requests
@@ -17,7 +17,7 @@ from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import RealtimeSyncError
 from realtime_sync.http._environment import settle
 from realtime_sync.http._socket import Halt, OutOfTime, Run, StreamSocket
-from realtime_sync.transport import Deadline, Request, open_stream
+from realtime_sync.transport import Deadline, Request, Stream, open_stream
 
 __all__ = ["Line"]
 
@@ -41,7 +41,9 @@ class Line:
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.headers.clear()  # Each request says for itself what it has.
-        adapter = _Adapter(self._connect)
+        # Weak: `urllib3` keeps what is in a pool until that is collected. So a line that is dropped, as by an interrupt
+        # while it is put away, is closed with it.
+        adapter = _Adapter(_Weakly(self))
         self.session.mount("https://", adapter)
         self.session.mount("http://", adapter)
 
@@ -49,7 +51,7 @@ class Line:
         """Close the connection, if it is open."""
         self.session.close()
 
-    def _connect(self) -> StreamSocket:
+    def connect(self) -> Stream:
         """Dial, within `open_timeout` and what is left for the request."""
         run = self.run
         connecting = run.connecting = Deadline(self._options.open_timeout)
@@ -58,25 +60,42 @@ class Line:
             connecting.at = min(connecting.at, run.deadline.at)
             # For every connection: the environment may have changed.
             settled = settle(self._url, self._options)
-            stream = open_stream(self._request, settled, connecting)
+            return open_stream(self._request, settled, connecting)
         except RealtimeSyncError as error:
             if run.deadline.passed():
                 raise OutOfTime from None
             raise Halt(error) from None
         finally:
             run.connecting = None
-        return StreamSocket(stream, lambda: self.run)
+
+
+@final
+class _Weakly:
+    """Connects for a line, which it does not keep alive. Whoever has a request under way does."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = weakref.ref(line)
+
+    def connect(self) -> StreamSocket:
+        return StreamSocket(self._alive().connect(), lambda: self._alive().run)
+
+    def _alive(self) -> Line:
+        line = self._line()
+        if line is None:
+            msg = "the connection was dropped"
+            raise ConnectionResetError(msg)
+        return line
 
 
 class _Connection(urllib3.connection.HTTPConnection):
     """Speaks HTTP over a stream that others have connected and encrypted."""
 
-    def __init__(self, connect: Callable[[], StreamSocket], *arguments: Any, **keywords: Any) -> None:
+    def __init__(self, line: _Weakly, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._connect_stream = connect
+        self._line = line
 
     def connect(self) -> None:
-        self.sock = self._connect_stream()
+        self.sock = self._line.connect()
 
 
 class _Shelf:
@@ -107,11 +126,11 @@ class _Pool(urllib3.connectionpool.HTTPConnectionPool):
 class _Adapter(requests.adapters.HTTPAdapter):
     """Sends every request over the one connection; whatever of proxies and TLS `requests` would do is done in there."""
 
-    def __init__(self, connect: Callable[[], StreamSocket]) -> None:
+    def __init__(self, line: _Weakly) -> None:
         super().__init__()
         # The name does not matter: it is not dialled, and every request brings its Host header.
         self._pool = _Pool("server.invalid", maxsize=1)
-        self._pool.ConnectionCls = functools.partial(_Connection, connect)  # type: ignore[assignment]
+        self._pool.ConnectionCls = functools.partial(_Connection, line)  # type: ignore[assignment]
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> urllib3.connectionpool.HTTPConnectionPool:
         return self._pool

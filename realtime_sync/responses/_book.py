@@ -13,6 +13,7 @@ everything.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -24,6 +25,7 @@ from realtime_sync.responses._events import (
     BEGINNINGS,
     CONNECTION_LIMIT,
     ENDS,
+    ERRORS,
     STEERS,
     error_code,
     field_of,
@@ -39,6 +41,7 @@ __all__ = ["LaneBook"]
 
 MAX_IN_FLIGHT: Final = 16
 MAX_DRAINING: Final = 8
+MAX_CUT: Final = 1024
 DRAIN_SECONDS: Final = 600.0
 PATIENCE_SECONDS: Final = 10.0
 """How long to wait for what is overdue: the first event after an error that named no lane, or what became of a steer
@@ -74,6 +77,8 @@ class LaneBook:
     retiring: ConnectionRetiring | None = field(init=False, default=None)
     """Why nothing new goes out on this connection."""
     _by_response: dict[str, Call] = field(init=False, factory=dict)
+    _cut: OrderedDict[str, None] = field(init=False, factory=OrderedDict)
+    """Responses that an error event ended for whoever waited: what still comes of them is nobody's."""
     _proved_here: bool = field(init=False, default=False)
     """On this connection, not only on another one to the same server."""
     _tickets: int = field(init=False, default=0)
@@ -194,7 +199,7 @@ class LaneBook:
         """Return the queue of the request that an event belongs to, `DISCARD`, or None for nobody's. Reader thread."""
         event = entry[1]
         kind = event.type
-        if kind == "error":
+        if kind in ERRORS:
             return self._error(entry)
         if kind in STEERS:
             return self._steer(entry)
@@ -266,7 +271,7 @@ class LaneBook:
         """Tell whether a response can be the one that a request waits for, or has."""
         if call.phase is Phase.RUNNING:
             return response_id is None or response_id == call.response_id
-        return response_id is None or response_id not in self._by_response
+        return response_id is None or (response_id not in self._by_response and response_id not in self._cut)
 
     def _began(self, call: Call, response_id: str | None) -> None:
         """Note that the response of a request runs, its first or the successor that a steer brought."""
@@ -355,6 +360,10 @@ class LaneBook:
             return None if call.by_hand else DISCARD
         self.lanes.ended(call, well=False)
         call.error = event
+        if call.phase is Phase.RUNNING and call.response_id is not None:
+            self._cut[call.response_id] = None  # It may have been about something else, and the response go on.
+            while len(self._cut) > MAX_CUT:
+                self._cut.popitem(last=False)
         return self._last(call, entry)
 
     def _blamed(self, event: Any, code: str | None) -> Call | None:

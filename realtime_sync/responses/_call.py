@@ -126,6 +126,8 @@ class Call:
     """What the server wants to have before an accepted steer can take effect."""
     steer_unknown: bool = False
     """What became of a steer was never told."""
+    left: bool = False
+    """Its consumer left, which the reader may not know yet. No lock: set once, from any thread."""
     drains_since: float | None = None
     """Since when nobody wants the rest of it, monotonic."""
 
@@ -149,6 +151,11 @@ class Call:
     def is_sent(self) -> bool:
         """Whether the server has it, or will have."""
         return self.phase in _ON_THE_WIRE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody waits for it any more, whatever came of it."""
+        return self.phase is Phase.OVER or self.left
 
     @property
     def by_hand(self) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
+from realtime_sync.config._options import seconds
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.responses._api import ResponsesApi
-from realtime_sync.responses._call import ANY, LaneChoice
-from realtime_sync.responses._parameters import CREATE, CreateParameters, create_body
+from realtime_sync.responses._call import ANY, Call, LaneChoice
+from realtime_sync.responses._parameters import CREATE, CreateParameters, check_keywords, create_body
 from realtime_sync.responses._stream import ResponseStream, start, steer_event
 from realtime_sync.session import Core, Deadline, LocalEventName, Session
 
@@ -81,6 +82,7 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
                 tells that the server cannot have seen the request.
             ConnectionRetiring, ConnectionClosed: the connection takes no requests (any more); nothing was sent.
             LocalProtocolError: something given cannot be sent; nothing was.
+            ConfigurationError: `timeout` is no number of seconds.
             TypeError: there is no such keyword.
         """
         with self._stream(params, extra_body, timeout, function="create") as stream:
@@ -97,7 +99,8 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
 
         Raises:
             RequestTimeout: no lane became free in time; nothing was sent.
-            ServerError, ConnectionRetiring, ConnectionClosed, LocalProtocolError, TypeError: as `create`.
+            ServerError, ConnectionRetiring, ConnectionClosed, LocalProtocolError, ConfigurationError, TypeError: as
+                `create`.
             SendTimeout: as `send`.
         """
         return self._stream(params, extra_body, timeout, function="stream")
@@ -138,14 +141,14 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
 
         Args:
             previous_response_id: where to go on from.
-            name: of the new lane; None: any.
+            name: of the new lane; None: any, also when 32 were used, as long as nobody needs one of those lent so far.
 
         Raises:
             LocalProtocolError: as `lane`.
         """
         self._core.check()
         with self._core.lock:
-            return Lane(self, self._api.book.lanes.reserve(name), previous_response_id)
+            return Lane(self, self._api.book.lanes.reserve(name, beside=previous_response_id), previous_response_id)
 
     def inject(self, response_id: str, input: Iterable[Any]) -> None:  # noqa: A002  (the wire's name)
         """Give a running response the outputs of its calls; as `response.inject`."""
@@ -162,8 +165,12 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
         also: frozenset[str] = frozenset(),
     ) -> ResponseStream:
         self._core.check()
+        deadline = self._deadline(timeout)
         body = self._body(params, extra_body, function=function, also=also)
-        return start(self._core, self._api, body, self._deadline(timeout), lane=lane)
+        if "stream_id" in body:
+            msg = "stream_id cannot be given here: ask for a lane, conn.lane(name), or use conn.response.create"
+            raise LocalProtocolError(msg)
+        return start(self._core, self._api, body, deadline, lane=lane)
 
     def _body(
         self,
@@ -175,7 +182,7 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
     ) -> dict[str, Any]:
         """Return what to send: checked, with the defaults, without a type."""
         defaults = self._defaults
-        if params.get("previous_response_id") is not None or params.get("conversation") is not None:
+        if any(params.get(name, NOT_GIVEN) not in (None, NOT_GIVEN) for name in LINEAGE):
             # Each takes the place of the other, were it a default.
             defaults = {name: each for name, each in defaults.items() if name not in LINEAGE}
         body = create_body(params, defaults=defaults, extra_body=extra_body, also=also, function=function)
@@ -183,7 +190,7 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
         return body
 
     def _deadline(self, timeout: _Timeout) -> Deadline:
-        return Deadline(self._timeout if isinstance(timeout, NotGiven) else timeout)
+        return Deadline(self._timeout if isinstance(timeout, NotGiven) else seconds("timeout", timeout))
 
     def _warm_up(
         self,
@@ -193,6 +200,7 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
         *,
         lane: LaneChoice = ANY,
     ) -> str:
+        check_keywords(params, function="warm_up")
         given = {**params, "generate": False}
         stream = self._stream(given, extra_body, timeout, function="warm_up", lane=lane, also=_WARM_UP)
         with stream:
@@ -210,14 +218,15 @@ class Lane:
     """A lane of the caller's own: its requests run one after the other, and no others run on it.
 
     Nothing is remembered for the caller: a request goes on from an earlier one by `previous_response_id` only, except
-    the first one of a fork. Threads: any.
+    the first one of a fork. If that was refused, failed, or was left before its end, the next is the first one.
+    Threads: any.
     """
 
     def __init__(self, connection: ResponsesConnection, name: str, forked_from: str | None = None) -> None:
         self._connection = connection
         self._name = name
-        # Taken by the first request; a deque, so that only one can.
-        self._forked_from: deque[str] = deque([] if forked_from is None else [forked_from])
+        # What is forked from, and the request that did so last; a deque, so that of several threads one gets it.
+        self._origin: deque[tuple[str, Call | None]] = deque([] if forked_from is None else [(forked_from, None)])
 
     def __repr__(self) -> str:
         return f"Lane({self._name!r})"
@@ -278,16 +287,29 @@ class Lane:
     def _stream(
         self, params: Mapping[str, Any], extra_body: Mapping[str, Any] | None, timeout: _Timeout, *, function: str
     ) -> ResponseStream:
+        self._connection.lanes.check()
         given = dict(params)
-        source = self._forked_from.popleft() if self._forked_from else None
-        if source is not None and not given.keys() & LINEAGE:
+        call, source = None, self._take_origin()
+        if source is not None and all(given.get(name, NOT_GIVEN) is NOT_GIVEN for name in LINEAGE):
             given["previous_response_id"] = source
         try:
-            return self._connection._stream(given, extra_body, timeout, function=function, lane=self._name)  # noqa: SLF001
-        except BaseException as error:
-            if source is not None and getattr(error, "replay_safe", False):
-                self._forked_from.append(source)
-            raise
+            stream = self._connection._stream(given, extra_body, timeout, function=function, lane=self._name)  # noqa: SLF001
+            call = stream._call  # noqa: SLF001  (same package)
+            return stream
+        finally:
+            if source is not None:
+                self._origin.append((source, call))
+
+    def _take_origin(self) -> str | None:
+        """Return what to go on from if nothing has come of doing so yet; it is to be put back."""
+        try:
+            source, last = self._origin.pop()
+        except IndexError:  # There is none, or another thread has it.
+            return None
+        if last is None or self._connection.lanes.left_nothing(self._name, last):
+            return source
+        self._origin.append((source, last))
+        return None
 
 
 class Lanes:
@@ -321,19 +343,31 @@ class Lanes:
         """
         return start(self._core, self._api, body, Deadline(timeout), lane=lane, fork=fork)
 
+    def check(self) -> None:
+        """Raise `ForkedError` in a child of the process that made the connection: nothing may take its lock there."""
+        self._core.check()
+
+    def left_nothing(self, name: str, call: Call) -> bool:
+        """Return whether a request is over, or left, and none has ended well on the lane that a caller named so."""
+        with self._core.lock:
+            return call.is_lost and name not in self._book.lanes.heads
+
     def holds(self, response_id: str) -> bool:
         """Return whether a lane still remembers a response, or runs it."""
+        self.check()
         with self._core.lock:
             return self._book.lanes.home(response_id) is not None
 
     def is_busy(self, response_id: str) -> bool:
         """Return whether the lane that remembers a response has something to do."""
+        self.check()
         with self._core.lock:
             home = self._book.lanes.home(response_id)
             return home is not None and bool(home.calls)
 
     def latest_of(self, name: str) -> str | None:
         """Return the newest response that ended well on a lane that a caller named."""
+        self.check()
         with self._core.lock:
             return self._book.lanes.heads.get(name)
 

@@ -13,6 +13,7 @@ __all__ = [
     "BEGINNINGS",
     "CONNECTION_LIMIT",
     "ENDS",
+    "ERRORS",
     "NOT_FOUND",
     "STEERS",
     "error_code",
@@ -26,6 +27,8 @@ __all__ = [
 BEGINNINGS: Final = frozenset({"response.created", "response.queued", "response.in_progress"})
 """Events that tell of a response that runs. Which of them comes first is not promised."""
 ENDS: Final = frozenset({"response.completed", "response.failed", "response.incomplete"})
+ERRORS: Final = frozenset({"error", "response.error"})
+"""Events that say that a request has failed. (No page knows the second one, and some servers send it.)"""
 STEERS: Final = frozenset({"response.steer.accepted", "response.steer.failed", "response.steer.pending"})
 
 NOT_FOUND: Final = "previous_response_not_found"
@@ -60,6 +63,8 @@ def was_steered(event: Any) -> bool:
 def error_part(event: Any, name: str) -> Any:
     """Return a part of what an error event says: in its ``error`` object, or, in the flat form, beside its type."""
     error = field_of(event, "error")
+    if isinstance(error, str):  # Some servers have no more to say than that.
+        return error if name == "message" else None
     return part_of(error, name) if error is not None else field_of(event, name)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
@@ -101,8 +102,10 @@ class LaneTable:
 
     # -- names --------------------------------------------------------------------------------------------------------
 
-    def reserve(self, name: str | None) -> str:
-        """Keep a lane for the caller who names it (None: any unused name); return its name. Any number of times.
+    def reserve(self, name: str | None, *, beside: str | None = None) -> str:
+        """Keep a lane for the caller who names it; return its name. Any number of times for the same one.
+
+        None: any unused name, or one of the library's own that nobody needs, but not that which remembers `beside`.
 
         Raises:
             LocalProtocolError: it is no name of a lane, or one of the library's own; or there are 32 already.
@@ -117,12 +120,24 @@ class LaneTable:
                 msg = f"{name!r} is a name of the library's own (rts-0 to rts-31): choose another one"
                 raise LocalProtocolError(msg)
         unused = self._unused()
+        if unused is None and self.single:
+            # A name only: the server will not see it.
+            unused = next(each for n in itertools.count(MAX_NAMES) if (each := f"rts-{n}") not in self.lanes)
+        if unused is None and name is None:
+            unused = self._give_up_one(self.home(beside))
         if unused is None:
             msg = f"this connection has used {MAX_NAMES} lanes already, which is all it may: open another one"
             raise LocalProtocolError(msg)
         chosen = name or unused
         self.lanes[chosen] = LaneState(chosen)
         return chosen
+
+    def _give_up_one(self, home: LaneState | None) -> str | None:
+        """Return the name of a lane that was lent so far, for one caller to keep; None: all are in use."""
+        lendable = [lane for lane in self.lanes.values() if lane.ours and not lane.retired and lane is not home]
+        idle = [lane for lane in lendable if not lane.calls and not lane.holds]
+        rested = [lane for lane in idle if self._is_rested(lane, threading.get_ident())]
+        return min(rested, key=self._cost, default=LaneState(None)).name
 
     def named(self, name: str | None) -> LaneState:
         """Return the lane of that name, a new one if need be."""
@@ -213,17 +228,20 @@ class LaneTable:
             return lane
         lendable = [lane for lane in self.lanes.values() if lane.ours and not lane.retired] or self._last_resort()
         free = [lane for lane in lendable if lane not in wanted and lane is not home and lane.is_free_for(call)]
-        rested = [lane for lane in free if self._is_rested(lane, call)]
-        # A lane of whose response nothing is lost goes first, then the one whose chain has rested longest.
-        return min(rested, key=lambda lane: (self._loses(lane), lane.used_at), default=None)
+        rested = [lane for lane in free if self._is_rested(lane, call.thread)]
+        return min(rested, key=self._cost, default=None)
 
-    def _is_rested(self, lane: LaneState, call: Call) -> bool:
+    def _cost(self, lane: LaneState) -> tuple[bool, int]:
+        """Order lanes: those of whose response nothing is lost, then by how long their chain has rested."""
+        return self._loses(lane), lane.used_at
+
+    def _is_rested(self, lane: LaneState, thread: int) -> bool:
         """Tell whether nobody is expected to go on from what is lost with a lane.
 
         Whoever got a response may be about to go on from it: unless this request is what they do instead, or nobody
         does so here, as the responses of a whole round of lanes have shown.
         """
-        if not self._loses(lane) or lane.thread == call.thread or self._unclaimed >= MAX_NAMES:
+        if not self._loses(lane) or lane.thread == thread or self._unclaimed >= MAX_NAMES:
             return True
         return self._clock() - lane.left_at >= REST_SECONDS
 

@@ -113,6 +113,7 @@ def create_body(
     """
     check_keywords(given, also=also, function=function)
     merged = {**(defaults or {}), **{name: value for name, value in given.items() if value is not NOT_GIVEN}}
+    make_whole(merged)
     if "input" in merged:
         merged["input"] = _items(merged["input"])
     body = _encoded(merged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from realtime_sync.responses._events import BEGINNINGS, ENDS, response_id_of
+from realtime_sync.responses._events import BEGINNINGS, ENDS, ERRORS, response_id_of
 from realtime_sync.responses._so_far import ResponseSoFar
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ResultBuilder:
     def add(self, event: Any) -> None:
         """Take the next event."""
         kind = event.type
-        if kind == "error":
+        if kind in ERRORS:
             self.error = event
             return
         if kind in BEGINNINGS and response_id_of(event) != self._newest_id:

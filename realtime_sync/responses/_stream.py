@@ -46,7 +46,6 @@ class ResponseStream(ClosesOnExit):
         self._call = call
         self._deadline = deadline
         self._builder = ResultBuilder()
-        self._left = False
 
     # -- what it is ---------------------------------------------------------------------------------------------------
 
@@ -102,7 +101,7 @@ class ResponseStream(ClosesOnExit):
 
     def _take(self) -> Any:
         queue = self._call.queue
-        if queue is None or self._left:
+        if queue is None or self._call.left:
             raise StopIteration
         try:
             return queue.take(self._deadline)[1]
@@ -139,7 +138,7 @@ class ResponseStream(ClosesOnExit):
         if builder.misfit is not None:
             raise builder.misfit
         response = builder.final
-        if response is None or (self._left and call.phase is not Phase.OVER):
+        if response is None or (self._call.left and call.phase is not Phase.OVER):
             msg = "this stream was left before its response ended"
             raise LocalProtocolError(msg)
         if response.status == "failed":
@@ -212,7 +211,7 @@ class ResponseStream(ClosesOnExit):
             with core.lock:
                 if call.phase is Phase.RUNNING and call.response_id is not None:
                     return call.response_id
-                if call.phase is Phase.OVER or self._left:
+                if call.phase is Phase.OVER or self._call.left:
                     msg = "there is nothing to steer: the response has ended"
                     raise LocalProtocolError(msg)
                 if core.ended is not None:
@@ -237,7 +236,7 @@ class ResponseStream(ClosesOnExit):
         core = self._core
         if core.forked:
             return
-        self._left = True
+        self._call.left = True
         if self._call.phase is not Phase.OVER:
             core.post_locked(self._api.book.abandon, self._call)
             if hard:
@@ -251,6 +250,7 @@ class ResponseStream(ClosesOnExit):
         """Leave on the reader."""
         call = getattr(self, "_call", None)
         if call is not None and call.phase is not Phase.OVER:
+            call.left = True
             self._core.post_locked(self._api.book.abandon, call)
 
 

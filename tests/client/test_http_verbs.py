@@ -17,6 +17,7 @@ from realtime_sync.errors import (
     LocalProtocolError,
     NotFoundError,
     RateLimitError,
+    ResponseFailed,
     TurnInterrupted,
 )
 from realtime_sync.server import Fault, LocalServer
@@ -216,6 +217,12 @@ def test_what_these_send(recorder):
         ("retrieve", {"response_id": "r", "extra_query": [("a", 1)]}),
         ("compact", {"model": "m", "input": [{"a": {1, 2}}]}),
         ("compact", {"model": "m", "instructions": float("nan")}),
+        ("compact", {"model": "m", "input": b"text"}),
+        ("compact", {"model": "m", "input": 5}),
+        ("input_tokens", {"model": "m", "input": bytearray(b"text")}),
+        ("input_tokens", {"model": "m", "tools": 5}),
+        ("input_tokens", {"model": "m", "tools": {"type": "function"}}),
+        ("create", {"input": "x", "extra_body": {"stream": True}}),
     ],
 )
 def test_bad_input_is_refused(recorder, verb, keywords):
@@ -223,6 +230,31 @@ def test_bad_input_is_refused(recorder, verb, keywords):
     with pytest.raises(LocalProtocolError):
         getattr(recorder.responses, verb)(**keywords)
     assert recorder.seen == []
+
+
+@pytest.mark.parametrize("field", ["session", "expires_after"])
+def test_what_secrets_are_for_is_an_object(recorder, field):
+    """Anything else would go out as it is, and be refused by the server at best."""
+    for bad in (5, "text", None, [1]):
+        with pytest.raises(LocalProtocolError, match=f"{field}: expected an object"):
+            recorder.realtime.client_secrets.create(**{field: bad})
+    with pytest.raises(LocalProtocolError, match="tools: expected a list, got int"):
+        recorder.realtime.calls.accept("rtc_1", tools=5)
+    assert recorder.seen == []
+
+
+def test_the_official_keywords_of_background_mode(recorder):
+    """They go out over HTTP, which has that mode; whole numbers as such."""
+    recorder.responses.create(input="x", background=True, background_options={"a": 1}, max_output_tokens=100.0)
+    body = recorder.seen[0].json
+    assert (body["background_options"], repr(body["max_output_tokens"])) == ({"a": 1}, "100")
+
+
+def test_an_error_in_disguise(recorder):
+    """A server that answers 200 with nothing but an error has not made a response."""
+    recorder.answers.append((200, {"error": {"message": "out of cheese"}}))
+    with pytest.raises(ResponseFailed, match="out of cheese"):
+        recorder.responses.create(input="x")
 
 
 @pytest.mark.parametrize("timeout", [-1, "5", True])

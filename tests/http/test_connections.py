@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import random
 import threading
+import weakref
 
 import pytest
 import requests
@@ -43,6 +44,18 @@ def test_a_connection_is_kept_for_the_next_request(make_caller):
             assert caller.get(path) == b"fine"
     assert caller.peer.accepted == 1
     caller.open().close()
+    assert caller.get() == b"fine"
+    assert caller.peer.accepted == 2
+
+
+def test_a_connection_that_is_dropped_is_closed(make_caller):
+    """As by an interrupt while it is put away: nothing keeps it open for ever (what is open fails every test here)."""
+    caller = make_caller(fine)
+    assert caller.get() == b"fine"
+    (lines,) = caller.client._idle.values()
+    line = weakref.ref(lines.pop())
+    gc.collect()
+    assert line() is None
     assert caller.get() == b"fine"
     assert caller.peer.accepted == 2
 

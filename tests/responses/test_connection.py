@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from realtime_sync import Client, Lane, ResponsesConnection, ResponseStream
+from realtime_sync import NOT_GIVEN, Client, Lane, ResponsesConnection, ResponseStream
 from realtime_sync.errors import (
     ClosedError,
     ConfigurationError,
@@ -22,7 +22,7 @@ from realtime_sync.errors import (
 )
 from realtime_sync.responses._proof import Proofs
 from realtime_sync.types.responses import ResponseCreateEvent, user_text
-from tests.responses.live_support import answer, begin, delta, end, error, item, open_item
+from tests.responses.live_support import answer, begin, delta, end, error, item, open_item, send
 from tests.support.waiting import run_in_thread, wait_until
 
 
@@ -100,6 +100,19 @@ def test_a_flat_error_event_raises_the_same(lanes):
         None,
         None,
     )
+
+
+def test_an_error_event_that_no_page_knows(lanes):
+    """A text instead of an object, and `response.error`, end the request at once, with what they say."""
+    conn, peer = lanes()
+    for kind, said in (("error", "out of cheese"), ("response.error", {"message": "out of cheese", "code": "c"})):
+        asking = run_in_thread(conn.create, input="x")
+        create = peer.receive()
+        begin(peer, create, response_id=f"resp_{kind}")
+        send(peer, create, kind, error=said)
+        with pytest.raises(ServerError, match="out of cheese"):
+            asking.result()
+    assert conn.lanes.in_flight == 0
 
 
 def test_a_last_event_that_cannot_be_read(lanes):
@@ -269,6 +282,13 @@ def test_what_cannot_be_sent(lanes):
             conn.create(**bad)
     with pytest.raises(LocalProtocolError, match="stream cannot be given"):
         conn.send({"type": "response.create"}, extra_body={"stream": True})
+    with pytest.raises(LocalProtocolError, match=r"ask for a lane, conn\.lane"):
+        conn.create(input="x", extra_body={"stream_id": "mine"})
+    with pytest.raises(TypeError, match=r"warm_up\(\) .*'generate'"):
+        conn.warm_up(input="x", generate=True)
+    for timeout in (-1, "5", float("nan"), True):
+        with pytest.raises(ConfigurationError, match="timeout must be a number of seconds"):
+            conn.create(input="x", timeout=timeout)
     with pytest.raises(LocalProtocolError, match="no field 'background'"):
         conn.send({"type": "response.create", "background": True})
     asking = run_in_thread(conn.create, input="fine")
@@ -285,14 +305,24 @@ def test_defaults_that_cannot_work(scripted):
         client.responses.connect(modle="m")
     with pytest.raises(LocalProtocolError, match="store: expected"):
         client.responses.connect(model="m", store="no")
+    with pytest.raises(ConfigurationError, match="timeout must be a number"):
+        client.responses.connect(model="m", timeout="5")
     with pytest.raises(ConfigurationError, match="reconnect"):
         client.responses.connect(model="m", retry={"reconnect": True})
+    with pytest.raises(ConfigurationError, match="does not reconnect: a conversation does"):
+        client.responses.connect(model="m", on_reconnecting=lambda _: None)
     assert scripted.requests == []
 
 
 def test_one_origin_takes_the_place_of_the_other(lanes):
-    """A default conversation gives way to a previous_response_id, as a call knows better."""
+    """A default conversation gives way to a previous_response_id, as a call knows better; not to none."""
     conn, peer = lanes(conversation="conv_1")
+    for nothing in (None, NOT_GIVEN):
+        asking = run_in_thread(conn.create, input="x", previous_response_id=nothing)
+        create = peer.receive()
+        assert create["conversation"] == "conv_1"
+        answer(peer, create)
+        asking.result()
     first = run_in_thread(conn.create, input="x", previous_response_id="resp_0")
     create = peer.receive()
     assert (create.get("conversation"), create["previous_response_id"]) == (None, "resp_0")

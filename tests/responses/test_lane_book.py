@@ -139,6 +139,48 @@ def test_names_of_callers_count_and_are_never_lent():
     assert lanes_of([other]) == ["rts-0"]
 
 
+def test_when_all_names_are_used_a_fork_gets_one_that_was_lent():
+    """One that is idle and alone remembers nothing, and not that of its own source."""
+    bench = Bench()
+    for n in range(32):
+        bench.answer(bench.ask(store=n != 7))
+    table = bench.book.lanes
+    source = bench.calls[7].response_ids[-1]
+    assert [table.reserve(None, beside=source) for _ in range(2)] == ["rts-0", "rts-1"]
+    assert bench.ask("resp_1").stream_id == "rts-0"  # It still remembers, while nothing else runs there.
+    assert bench.ask().stream_id not in {"rts-0", "rts-1"}
+    lanes = [table.reserve(None, beside=source) for _ in range(28)]
+    assert "rts-7" not in lanes
+    with pytest.raises(LocalProtocolError, match="32 lanes"):
+        table.reserve(None, beside=source)
+
+
+@pytest.mark.parametrize("knows_lanes", [True, False])
+def test_a_response_that_goes_on_after_an_error_is_nobodys(knows_lanes):
+    """The error may have been about a steer: what ends then is not the next request of the lane."""
+    bench = Bench(knows_lanes=knows_lanes)
+    lane = bench.book.lanes.reserve("mine")
+    first = bench.ask(lane=lane)
+    bench.begin(first, "resp_a")
+    assert bench.refuse(first, lane=False) is first
+    second = bench.ask(lane=lane)
+    for kind in ("response.in_progress", "response.completed", "response.completed"):
+        assert bench.tell_of(second, kind, "resp_a") == MAILBOX
+    assert bench.begin(second, "resp_b") is second
+    assert bench.end(second) is second
+    assert second.response_ids == ["resp_b"]
+
+
+def test_a_server_without_lanes_does_not_count_their_names():
+    """They are names only."""
+    bench = Bench(knows_lanes=False)
+    names = {bench.book.lanes.reserve(None) for _ in range(20)} | {
+        bench.book.lanes.reserve(f"mine-{n}") for n in range(20)
+    }
+    names |= {bench.book.lanes.reserve(None) for _ in range(5)}
+    assert len(names) == 45
+
+
 def test_without_a_name_left_to_lend_the_default_lane_serves():
     """All names are taken by callers: the default lane has none and does not count."""
     bench = Bench()

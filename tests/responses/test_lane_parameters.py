@@ -74,6 +74,8 @@ def test_whole_numbers_go_out_as_integers():
     assert [body["temperature"].__class__, body["new"].__class__, body["top_p"], body["true"]] == [int, int, 0.7, True]
     assert body["tools"][0]["parameters"]["minimum"].__class__ is float
     assert decimals(body) == ["top_p"]
+    body = create_body({"max_output_tokens": 100.0, "top_logprobs": NOT_GIVEN}, defaults={"max_tool_calls": 3.0})
+    assert repr(sorted(body.items())) == "[('max_output_tokens', 100), ('max_tool_calls', 3)]"
     make_whole(raw := {"temperature": 2.0})
     assert repr(raw) == "{'temperature': 2}"
     assert decimals(raw) == []

@@ -6,7 +6,14 @@ import threading
 
 import pytest
 
-from realtime_sync.errors import LocalProtocolError, ServerError, TurnInterrupted
+from realtime_sync import NOT_GIVEN
+from realtime_sync.errors import (
+    ConfigurationError,
+    LocalProtocolError,
+    ResponseFailed,
+    ServerError,
+    TurnInterrupted,
+)
 from tests.responses.live_support import answer, begin, delta, end, error
 from tests.support.waiting import run_in_thread, wait_until
 
@@ -186,6 +193,50 @@ def test_a_fork_whose_first_request_was_not_sent_is_still_one(lanes):
     assert create["previous_response_id"] == "resp_mine"
     answer(peer, create, response_id="resp_2")
     other.result()
+
+
+@pytest.mark.parametrize("bad", [{"inputt": "x"}, {"input": b"x"}, {"input": "x", "timeout": "5"}])
+def test_a_fork_survives_mistakes(lanes, bad):
+    """Whatever is wrong with the first request, the next one goes on from there: nothing would show that it did not."""
+    conn, peer = lanes()
+    lane = conn.fork("resp_old")
+    with pytest.raises((TypeError, LocalProtocolError, ConfigurationError)):
+        lane.create(**bad)
+    trying = run_in_thread(lane.create, input="x", previous_response_id=NOT_GIVEN)
+    create = peer.receive()
+    assert create["previous_response_id"] == "resp_old"
+    answer(peer, create)
+    trying.result()
+    after = run_in_thread(lane.create, input="y")
+    create = peer.receive()
+    assert "previous_response_id" not in create
+    answer(peer, create, response_id="resp_2")
+    after.result()
+
+
+def test_a_fork_survives_refusals(lanes):
+    """A first request that the server refuses, or fails, or that is left, does not cut what follows off."""
+    conn, peer = lanes()
+    lane = conn.fork("resp_old")
+    refused = run_in_thread(lane.create, input="x")
+    error(peer, peer.receive(), "rate_limit_exceeded")
+    with pytest.raises(ServerError):
+        refused.result()
+    failing = run_in_thread(lane.create, input="x")
+    create = peer.receive()
+    assert create["previous_response_id"] == "resp_old"
+    answer(peer, create, response_id="resp_1", kind="response.failed")
+    with pytest.raises(ResponseFailed):
+        failing.result()
+    with lane.stream(input="x"):
+        left = peer.receive()
+    begin(peer, left, "resp_2")
+    again = run_in_thread(lane.create, input="x")
+    end(peer, left, "resp_2", kind="response.failed")
+    create = peer.receive()
+    assert [left["previous_response_id"], create["previous_response_id"]] == ["resp_old"] * 2
+    answer(peer, create, response_id="resp_3")
+    assert again.result().id == lane.latest_response_id == "resp_3"
 
 
 def test_warming_up_a_lane(lanes):
