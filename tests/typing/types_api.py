@@ -202,7 +202,7 @@ def conversations(chat: Conversation) -> None:
     assert_type(chat.stream("x"), ConversationStream[responses.Response])
     assert_type(chat.stream("x", parse=Verdict).result(), Verdict)
     assert_type(chat.fork().usage.total_tokens, int)
-    chat.create("x", previous_response_id="resp_1")  # type: ignore[call-overload]
+    chat.create("x", previous_response_id="resp_1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 
 def pooled(pool: ResponsesPool) -> None:
@@ -216,4 +216,4 @@ def pooled(pool: ResponsesPool) -> None:
     for each in pool.map([{"input": "x"}], return_exceptions=True):
         assert_type(each, responses.Response | BaseException)
     assert_type(pool.conversation(key="k"), Conversation)
-    pool.create(inptu="x")  # type: ignore[call-arg]
+    pool.create(inptu="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
