@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import evolve
+
 from realtime_sync.errors import (
     ConnectionClosed,
     DecodeError,
@@ -34,6 +36,8 @@ __all__ = ["HttpResponseStream", "checked", "interrupted"]
 _DONE: Final = "[DONE]"
 _TEXT: Final = "response.output_text.delta"
 _ERROR: Final = "error"
+_QUOTED: Final = ERRORS | {"response.failed"}
+"""Events whose text becomes that of an exception: no credential of ours may be in it."""
 _EXCERPT: Final = 64 * 1024
 
 
@@ -131,12 +135,18 @@ class HttpResponseStream(ClosesOnExit):
     abandon = close
 
     def _event(self, sent: ServerSentEvent) -> Any:
-        event: Any = self._decode(sent.data)
-        if isinstance(event, UndecodableEvent):
-            event = self._decode(_with_type(sent))
+        event = self._read(sent)
+        if event.type in _QUOTED and (shown := self._answer.redact(sent.data)) != sent.data:
+            redacted = self._read(evolve(sent, data=shown))
+            if redacted.type == event.type:  # Else the key is a word of the protocol, and no secret.
+                event = redacted
         self._builder.add(event)
         self._is_over = event.type in ENDS or event.type in ERRORS
         return event
+
+    def _read(self, sent: ServerSentEvent) -> Any:
+        event = self._decode(sent.data)
+        return self._decode(_with_type(sent)) if isinstance(event, UndecodableEvent) else event
 
     def _fetch(self) -> None:
         """Wait for more to come."""
@@ -184,7 +194,7 @@ def _with_type(sent: ServerSentEvent) -> str:
     try:
         data = json.loads(sent.data)
     except (ValueError, RecursionError):
-        return sent.data
+        return json.dumps({"type": _ERROR, "message": sent.data}) if sent.event == _ERROR else sent.data
     if isinstance(data, dict) and "type" not in data and (sent.event or "error" in data):
         return json.dumps({"type": sent.event or _ERROR, **data})
     return sent.data

@@ -237,8 +237,9 @@ class Answer:
         try:
             if not self._clean_up_due:
                 return
-            self._clean_up_due = False
+            # First, and any number of times: an interrupt in here leaves it due, for `__del__` to do.
             self._over(self)
+            self._clean_up_due = False
             self._carrier.finish(self._response, reusable=self._complete)
             self._deadline.settle()
         finally:

@@ -189,6 +189,7 @@ ERRORS = {
     "nested": b'event: error\ndata: {"type": "error", "error": {"code": "c", "message": "it broke"}}\n\n',
     "without a type": b'event: error\ndata: {"code": "c", "message": "it broke"}\n\n',
     "with an error only": b'data: {"error": {"code": "c", "message": "it broke"}}\n\n',
+    "with our key": b'data: {"error": {"code": "c", "message": "it broke on sk-key-of-ours"}}\n\n',
 }
 
 
@@ -206,6 +207,19 @@ def test_an_error_event_ends_a_stream(make_client, form):
         with pytest.raises(ServerError, match="it broke") as caught:
             stream.response()
     assert caught.value.code == "c"
+    assert "sk-key-of-ours" not in repr(vars(caught.value))
+
+
+def test_an_error_of_plain_text(make_client):
+    """By its name it is one, and what it says is told."""
+
+    def script(exchange):
+        created(exchange)
+        exchange.chunk(b"event: error\ndata: it broke\n\n")
+        exchange.end()
+
+    with make_client(script).responses.stream(**ASK) as stream, pytest.raises(ServerError, match="it broke"):
+        stream.response()
 
 
 def test_what_cannot_be_read_is_an_event(make_client):
