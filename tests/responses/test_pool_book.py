@@ -311,7 +311,7 @@ def test_a_connection_that_retires_by_itself():
     """It takes nothing new, and what it has goes on; that is no loss."""
     bench = Bench.of(max_connections=1)
     running = bench.ask()
-    member = bench.dial()
+    member = bench.dial(limit=1)
     bench.book.began(running)
     member.carrier.is_usable = False
     waits = bench.ask()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from attrs import Factory, define
@@ -10,7 +11,9 @@ from attrs import Factory, define
 from realtime_sync import RetryPolicy
 from realtime_sync.errors import PoolClosed, RealtimeSyncError
 from realtime_sync.responses import ResponsesPool
+from realtime_sync.responses._call import Call, Phase, Wants
 from realtime_sync.responses._pool_core import PoolSettings
+from realtime_sync.responses._pool_link import PoolLink
 from tests.responses.lane_support import Bench
 from tests.responses.pool_support import FakeCarrier
 from tests.support.waiting import run_in_thread, wait_until
@@ -127,3 +130,17 @@ def test_a_request_that_would_have_gone_again_tells_that_it_is_over():
     assert told == []
     bench.book.abandon(two)
     assert told == ["OVER"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "ended", "is_early"), [("SENT", None, False), ("RUNNING", None, True), ("SENT", "lost", True)]
+)
+def test_what_happens_before_anybody_listens_is_noticed(phase, ended, is_early):
+    """A response may begin, or its connection end, between its sending and the time from which that is told."""
+    call = Call(wants=Wants(), body={}, phase=Phase[phase])
+    stream = SimpleNamespace(_call=call, _core=SimpleNamespace(lock=threading.Lock(), ended=ended))
+    link = PoolLink(SimpleNamespace(lanes=SimpleNamespace(start=lambda *_, **__: stream)))
+    told = []
+    assert link.start({}, None, fork=False, told=lambda **what: told.append(what)) == (stream, is_early)
+    call.notify()
+    assert told == [{"over": ended is not None, "answered": False}]
