@@ -158,6 +158,8 @@ EXAMPLES = [
     errors.TurnInterrupted(partial="so far", code=1006),
     errors.ReconnectFailed("gone", unsent=({"type": "x"},), unconfirmed=("evt_1",), attempts=2, code=1012),
     errors.ConnectionRetiring("too old", server_error={"code": "x"}),
+    errors.PoolTimeout("x"),
+    errors.PoolClosed("x"),
     errors.ToolError("no schema for that"),
     errors.InvalidWebhookSignatureError("x"),
     errors.OutputInvalid("x", text="[]", response="r"),

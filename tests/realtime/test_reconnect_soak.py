@@ -5,6 +5,7 @@ EXAMPLES_FACTOR=300 makes it half an hour.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import time
@@ -15,10 +16,10 @@ from realtime_sync.server import Fault, Faults, LocalServer
 from realtime_sync.session._acknowledgements import MAX_PENDING
 from tests.support.chaos import ChaosRelay
 from tests.support.examples import examples
-from tests.support.reconnecting import item
+from tests.support.reconnecting import acknowledge_last, item
 from tests.support.waiting import run_in_thread
 
-SECONDS = examples(6)
+SECONDS = max(6, examples(6))
 SESSIONS = 4
 SEED = 20261121
 RETRY = {
@@ -83,7 +84,7 @@ class Soaked:
         """Wait for the threads, and for the server to have all that was sent."""
         for call in self._calls:
             call.result(60)
-        self.rt.request(item("last"), timeout=30)
+        acknowledge_last(self.rt)
         core = self.rt._core
         with core.lock:  # Nothing of what is over is kept.
             assert core.holder.ledger.bytes == 0
@@ -99,9 +100,9 @@ def test_a_network_that_keeps_breaking(tls):
     gc.collect()
     threads = threading.active_count()
     faults = Faults(Fault(at="conversation.item.create", do="close", code=1012, probability=0.003, seed=SEED))
-    with LocalServer(tls=tls.server_context, faults=faults) as server:
+    with LocalServer(tls=tls.server_context, faults=faults) as server, contextlib.ExitStack() as stack:
         port = int(server.base_url.rpartition(":")[2].partition("/")[0])
-        relay = ChaosRelay(port, seed=SEED, after=(20_000, 300_000))
+        relay = stack.enter_context(contextlib.closing(ChaosRelay(port, seed=SEED, after=(20_000, 300_000))))
         options = {**OPTIONS, "ssl_context": tls.client_context}
         base_url = f"https://localhost:{relay.port}/v1"
         with Client(base_url=base_url, api_key="k", options=options, retry=RETRY, timeout=30) as client:
@@ -111,7 +112,7 @@ def test_a_network_that_keeps_breaking(tls):
             relay.calm.set()
             for each in sessions:
                 each.finish()
-        relay.close()
+        stack.close()
         received = [event for event in server.received if event["type"] == "conversation.item.create"]
     check(sessions, received)
     assert sum(relay.broken.values()) >= SESSIONS

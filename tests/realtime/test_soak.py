@@ -23,11 +23,11 @@ from realtime_sync import Client
 from realtime_sync.audio import PCM16_24K
 from realtime_sync.errors import AcknowledgementUnknown, ConnectionClosed, RequestTimeout, ServerError, TurnInterrupted
 from tests.support.examples import examples
-from tests.support.reconnecting import item
+from tests.support.reconnecting import acknowledge_last, item
 from tests.support.waiting import run_in_thread
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = examples(8)
+SECONDS = max(8, examples(8))
 SESSIONS = 20
 SEED = 20261121
 FRAME_SECONDS = 0.02
@@ -104,7 +104,7 @@ class VoiceSession:
         """Wait for the threads, and until the server has all that was sent."""
         for call in self._calls:
             call.result(60)
-        self.rt.request(item("last"), timeout=30)
+        acknowledge_last(self.rt)
         self.rt.close()
         self._receiver.result(10)
 

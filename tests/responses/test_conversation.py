@@ -432,7 +432,7 @@ def test_the_time_of_a_turn_is_that_of_its_tools_too(server, talk):
     server.answers = [[calls("c1", "add", a=1, b=1), calls("c2", "hangs")]]
     chat = talk(tools=[add, hangs])
     with pytest.raises(RequestTimeout) as caught:
-        chat.run("go", timeout=0.1)
+        chat.run("go", timeout=0.7)
     gate.set()
     assert caught.value.partial.id == "resp_1"
     outputs = {each["call_id"]: each["output"] for each in chat.history if each["type"] == "function_call_output"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
+from realtime_sync.errors import ConnectionClosed, RequestTimeout
 from tests.support.scripted import SESSION, Peer, ScriptedServer
 from tests.support.waiting import wait_until
 
-__all__ = ["QUICK", "drain", "gap", "item", "said", "serve_restoration"]
+__all__ = ["QUICK", "acknowledge_last", "drain", "gap", "item", "said", "serve_restoration"]
 
 QUICK = {"reconnect": True, "initial_delay": 0.0}
 """A policy that dials again at once."""
@@ -19,6 +21,19 @@ def item(text: str, item_id: str | None = None, role: str = "user", **fields) ->
     part = {"type": "output_text" if role == "assistant" else "input_text", "text": text}
     message = {"type": "message", "role": role, "content": [part]}
     return {"type": "conversation.item.create", "item": {**message, **({"id": item_id} if item_id else {})}, **fields}
+
+
+def acknowledge_last(rt, timeout: float = 60) -> None:
+    """Have the server acknowledge an item, however often a connection is lost before it does: it has all that came before."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            rt.request(item("last"), timeout=30)
+        except (ConnectionClosed, RequestTimeout):
+            if time.monotonic() > end or rt.closed:
+                raise
+        else:
+            return
 
 
 def said(event: dict) -> str:
