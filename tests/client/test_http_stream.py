@@ -365,7 +365,7 @@ def test_a_page_that_never_ends(make_client):
         exchange.link.stall()
 
     with pytest.raises(DecodeError) as caught:
-        make_client(script, timeout=0.2).responses.stream(**ASK)
+        make_client(script, timeout=0.6).responses.stream(**ASK)
     assert caught.value.raw == "<html>"
 
 

@@ -226,7 +226,7 @@ def test_a_silent_close_after_whole_numbers_is_just_a_close(lanes):
 def test_time_runs_out_while_it_runs(lanes):
     """What arrived is kept; the rest is drained, and the lane serves again at its end."""
     conn, peer = lanes()
-    with pytest.raises(RequestTimeout, match="still running") as caught, conn.stream(input="x", timeout=0.2) as stream:
+    with pytest.raises(RequestTimeout, match="still running") as caught, conn.stream(input="x", timeout=0.6) as stream:
         create = peer.receive()
         begin(peer, create)
         open_item(peer, create)
@@ -238,7 +238,7 @@ def test_time_runs_out_while_it_runs(lanes):
     end(peer, create)
     wait_until(lambda: conn.lanes.in_flight == 0)
     with pytest.raises(RequestTimeout, match="had not begun"):
-        conn.create(input="x", timeout=0.05)
+        conn.create(input="x", timeout=0.3)
 
 
 def test_time_runs_out_in_line(lanes):

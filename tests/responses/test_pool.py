@@ -232,7 +232,7 @@ def test_a_wait_ends_in_time(no_lanes, scripted, acquire_timeout, timeout):
 def test_a_response_that_does_not_end_in_time(no_lanes, scripted):
     """The time is that of waiting and answering together; the place is free when the server has ended it."""
     pool = no_lanes(1)
-    asking = run_in_thread(pool.create, input="x", timeout=0.1)
+    asking = run_in_thread(pool.create, input="x", timeout=0.5)
     peer = scripted.accept()
     create = peer.receive()
     begin(peer, create)
