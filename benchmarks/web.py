@@ -11,7 +11,8 @@ struck; a response that has begun on the same connection would be cut off. So th
 and some more, and each runs alone. The next row has four connections, whose lanes share a fate: what had begun beside the
 request struck becomes status 502, by design, and the row shows how much that is; no budget counts it.
 
-No request is posted twice: hey repeats nothing but GETs. What failed is what got no answer, or another status than 200.
+No request is posted twice: hey repeats nothing but GETs. What failed is what got no answer, or another status than 200;
+the view answers 500 where the text is not the one that it asked for.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import contextlib
 import csv
 import importlib.util
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -100,7 +102,12 @@ def make_app(base_url: str, pool: dict[str, Any]) -> Any:
 
     @app.post("/")
     def ask() -> str:
-        return rts.pool.create(input="go").output_text
+        name = secrets.token_hex(3)
+        answer: str = rts.pool.create(input=name).output_text
+        if not answer.startswith(name):
+            msg = f"{name} got the answer of somebody else: {answer[:20]}"
+            raise RuntimeError(msg)
+        return answer
 
     return app
 
@@ -126,6 +133,10 @@ def serving(base_url: str, pool: dict[str, Any]) -> Iterator[tuple[str, IO[str]]
         )
         try:
             yield f"http://127.0.0.1:{port}/", log
+        except BaseException:
+            log.seek(0)
+            print(log.read())
+            raise
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -151,7 +162,8 @@ def work(_: Row, job: dict[str, Any]) -> dict[str, Any]:
     """Be the local server; tell how it is doing for each line on standard input."""
     from realtime_sync.server import LocalServer
 
-    with LocalServer(responder=lambda _: "word " * job["deltas"]) as server:
+    # A name of six characters is one delta, and a word with the space before it is one.
+    with LocalServer(responder=lambda request: request.text + " word" * (job["deltas"] - 1)) as server:
         steps = _steps(server, job)
         return _common.serve_batches(lambda: next(steps))
 
@@ -236,7 +248,7 @@ def missing() -> str | None:
     if shutil.which("hey") is None:
         return "hey is not installed: apt-get install hey, or https://github.com/rakyll/hey"
     modules = [name for name in ("gunicorn", "flask", "websockets") if importlib.util.find_spec(name) is None]
-    return f"{', '.join(modules)}: not installed: pip install -e '.[server,bench]'" if modules else None
+    return f"{', '.join(modules)}: not installed: pip install -e '.[bench]'" if modules else None
 
 
 def main() -> None:
