@@ -187,7 +187,7 @@ class Peer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=environment(),
         )
         self.port = int(self.read_line())
 
@@ -260,7 +260,7 @@ def measure(script: str, row: Row, **job: Any) -> dict[str, Any]:
         text=True,
         check=False,
         timeout=JOB_TIMEOUT,
-        env=_environment(),
+        env=environment(),
     )
     if done.returncode:
         msg = f"{row.label} failed:\n{done.stdout}{done.stderr}"
@@ -283,7 +283,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=environment(),
         )
 
     def batch(self) -> dict[str, Any]:
@@ -343,7 +343,7 @@ def installed(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if not row.missing]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the environment without proxies, which would stand between a client and the peer."""
     return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
@@ -351,11 +351,11 @@ def _environment() -> dict[str, str]:
 # -- output -------------------------------------------------------------------------------------------------------
 
 
-def print_header(title: str, options: Mapping[str, Any]) -> None:
-    """Print what is measured, with which versions, where and how."""
+def print_header(title: str, options: Mapping[str, Any], *, versions: Sequence[str] = ()) -> None:
+    """Print what is measured, with which versions (of these packages, too), where and how."""
     print(title)
     print("options: " + ", ".join(f"{name} {value}" for name, value in options.items()))
-    print("versions: " + ", ".join(_versions()))
+    print("versions: " + ", ".join(_versions(versions)))
     print(f"machine: {platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs")
     if hasattr(os, "getloadavg"):  # Windows has none.
         load = os.getloadavg()[0]
@@ -363,13 +363,13 @@ def print_header(title: str, options: Mapping[str, Any]) -> None:
     print(flush=True)
 
 
-def _versions() -> Iterator[str]:
+def _versions(more: Sequence[str]) -> Iterator[str]:
     yield f"{platform.python_implementation()} {platform.python_version()}"
     yield ssl.OPENSSL_VERSION.partition(" ")[0] + " " + ssl.OPENSSL_VERSION.split(" ")[1]
     scope: dict[str, str] = {}
     exec((HERE.parent / "realtime_sync" / "_version.py").read_text(), scope)  # noqa: S102 (our own file)
     yield f"realtime_sync {scope['__version__']}"
-    for name in ("websocket-client", "websockets", "openai", "attrs", "cattrs", "orjson", "wsaccel"):
+    for name in ("websocket-client", "websockets", "openai", "attrs", "cattrs", "orjson", "wsaccel", *more):
         try:
             yield f"{name} {importlib.metadata.version(name)}"
         except importlib.metadata.PackageNotFoundError:
