@@ -283,7 +283,7 @@ def test_a_script_that_just_ends_ends(make_peer, script):
         f"http://127.0.0.1:{peer.port}/v1",
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30  # most of it to start an interpreter, on a busy machine
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

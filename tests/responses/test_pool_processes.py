@@ -16,13 +16,17 @@ from tests.responses.pool_support import pools
 
 
 def run_script(code, *arguments, timeout=60):
-    """Run a script; return (exit code, what it printed, its errors)."""
+    """Run a script; return (exit code, what it printed, its errors).
+
+    Not under coverage: a lock of its own that another thread holds at a fork would never be free in the child.
+    """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), *arguments],
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
     )
     return done.returncode, done.stdout, done.stderr
 
