@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import ssl
 import sys
 import threading
@@ -25,6 +26,10 @@ _PATIENCE = 3.0
 """Seconds for what is ending to end."""
 
 _DESCRIPTORS = "/proc/self/fd"
+
+# A shell lets what it runs in the background ignore Ctrl-C, and every child with it; tests send that signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("tests", max_examples=examples(40), deadline=None)
