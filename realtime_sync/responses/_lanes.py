@@ -59,7 +59,8 @@ class LaneState:
     retired: bool = False
     """It may still bring events of a request that is over."""
     holds: dict[Call, None] = field(factory=dict)
-    """Forks of what it remembers that have not begun: what was asked for after them has to wait."""
+    """Forks of what it remembers that have not begun: what was asked for after them has to wait, and everybody once
+    they have a lane."""
 
     @property
     def head(self) -> Call | None:
@@ -70,7 +71,10 @@ class LaneState:
         return None
 
     def is_free_for(self, call: Call) -> bool:
-        return not self.calls and not [fork for fork in self.holds if fork.ticket < call.ticket]
+        # A fork that has a lane is on its way, also past somebody who waited here before it, but for something else.
+        return not self.calls and not [
+            fork for fork in self.holds if fork.ticket < call.ticket or fork.lane is not None
+        ]
 
 
 @define(eq=False)

@@ -349,6 +349,20 @@ def test_a_fork_in_line_holds_back_too():
     assert sent(goes_on) == [True]
 
 
+def test_a_fork_on_its_way_holds_back_who_asked_before_it():
+    """They waited for something else, so the fork went first: until it has begun, what it leaves must not go on."""
+    bench = Bench()
+    first, source = bench.answer(bench.ask(lane="yours", **UNSTORED)), bench.ask(**UNSTORED)
+    bench.begin(source)
+    earlier = bench.ask(source.response_id, "yours", **UNSTORED)
+    fork = bench.ask(first, fork=True, **UNSTORED)
+    assert sent(earlier, fork) == [False, True]
+    bench.end(source)
+    assert not earlier.is_sent
+    bench.begin(fork, "resp_f", "response.in_progress")
+    assert earlier.is_sent
+
+
 def test_a_lane_of_choice_makes_a_fork():
     """Going on elsewhere than where the response is holds that lane back just so."""
     bench = Bench()
