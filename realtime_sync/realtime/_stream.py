@@ -339,8 +339,7 @@ def _listener(queue: EventQueue) -> Any:
 def _stop_locked(core: Core, api: RealtimeApi, listener: Any, queue: EventQueue) -> None:
     if listener in api.book.listeners:
         api.book.listeners.remove(listener)
-    for _, state, _ in queue.entries:
+    for state in queue.clear_locked():
         api.book.abandon(state)
-    queue.clear_locked()
     queue.end_locked(lambda: None)
     core.close_queue_locked(queue)

@@ -126,7 +126,7 @@ class Core:
         self._id_prefix = f"evt_{secrets.token_hex(6)}_"
         self.flow = Flow(wake=self._wake)
         self.mailbox = Mailbox(
-            lock=self.lock,
+            session_lock=self.lock,
             flow=self.flow,
             high_mark=high,
             low_mark=low,
@@ -215,7 +215,7 @@ class Core:
     def new_queue(self) -> EventQueue:
         """Make a queue for a turn, stream or subscription."""
         _, low = self.options.max_queue or (None, 0)
-        return EventQueue(lock=self.lock, flow=self.flow, max_bytes=self.options.max_queue_bytes, low_mark=low)
+        return EventQueue(session_lock=self.lock, flow=self.flow, max_bytes=self.options.max_queue_bytes, low_mark=low)
 
     def open_queue_locked(self, queue: EventQueue) -> None:
         """Count a queue as a consumer: the reader may not pause while it is hungry."""

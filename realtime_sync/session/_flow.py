@@ -28,7 +28,8 @@ class Consumer(Protocol):
 class Flow:
     """Decides whether the reader of one session may pause, and wakes it when it must not.
 
-    Threads: any. Locks: the session's lock guards everything except `waits`.
+    Threads: any. Locks: the session's lock guards everything except `waits`; `paused` is read without it, by consumers
+    that took something and by threads that begin to wait.
     """
 
     _wake: Callable[[], None]
@@ -36,6 +37,8 @@ class Flow:
     consumers: set[Consumer] = field(init=False, factory=set)
     paused_seconds: float = field(init=False, default=0.0)
     paused_since: float | None = field(init=False, default=None)
+    wakes: list[Callable[[], None]] | None = field(init=False, default=None)
+    """Whom to wake once the reader, which routes right now, has let go of the lock; None: wake at once."""
     # No lock: a set of tokens, added and discarded in one C call each, so that `finally: discard` is right
     # even when the thread was interrupted before or after `add`.
     waits: set[object] = field(init=False, factory=set)
@@ -51,23 +54,38 @@ class Flow:
             self._wake()
 
     def resume_if_paused(self) -> None:
-        """Let the reader look again: a consumer opened or became hungry. The caller holds the session's lock."""
+        """Let the reader look again: a consumer opened or became hungry. Needs no lock."""
         if self.paused:
             self._wake()
 
-    def update_locked(self, *, mailbox_full: bool) -> bool:
-        """Decide anew and return whether to pause. Reader thread, holding the session's lock."""
-        # `paused` is set before the waits are looked at, so a wait that begins now either is seen here or sees it.
-        self.paused = mailbox_full
-        if mailbox_full and (self.waits or any(consumer.is_hungry() for consumer in self.consumers)):
+    def update_locked(self, is_full: Callable[[], bool]) -> bool:
+        """Decide anew and return whether to pause. Reader thread, holding the session's lock.
+
+        Args:
+            is_full: tells whether the mailbox is, by the mark that counts while `paused` is what it is.
+        """
+        if is_full():
+            # Set before looking: a wait that begins now, and a consumer that takes something, either is seen here or
+            # sees it. (The mailbox may have been emptied since it was found full.)
+            self.paused = True
+            self.paused = is_full() and not self.waits and not any(each.is_hungry() for each in self.consumers)
+        else:
             self.paused = False
+        self._count_locked()
+        return self.paused
+
+    def end_locked(self) -> None:
+        """Pause no more: the connection is over."""
+        self.paused = False
+        self._count_locked()
+
+    def _count_locked(self) -> None:
         now = time.monotonic()
         if self.paused and self.paused_since is None:
             self.paused_since = now
         elif not self.paused and self.paused_since is not None:
             self.paused_seconds += now - self.paused_since
             self.paused_since = None
-        return self.paused
 
     def total_paused(self) -> float:
         """Return the seconds spent paused so far, the current pause included."""

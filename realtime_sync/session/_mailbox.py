@@ -36,44 +36,50 @@ class Mailbox(EventQueue):
     dropped_unseen: int = field(init=False, default=0)
     """Dropped since the consumer was last told."""
 
-    def put_locked(self, entry: Entry) -> None:
-        self.entries.append(entry)
+    def _put(self, entry: Entry) -> None:
+        self._entries.append(entry)
         self.bytes += entry[2]
         if self._waiters:
-            self.wake_one_locked()
+            self._wake_one()
         elif self.others_opened and not self.attended:
-            self._shrink_locked(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
+            self._shrink(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
         elif self.max_bytes is not None and self.bytes > self.max_bytes:
-            self.dropped_unseen += self._shrink_locked(self.max_bytes, None)
+            self.dropped_unseen += self._shrink(self.max_bytes, None)
 
     def extend_locked(self, entries: Sequence[Entry], size: int) -> None:
         """Add entries of `size` bytes in all; the same as `put_locked` for each, at the cost of one."""
-        if self._waiters or (self.others_opened and not self.attended):
-            for entry in entries:
-                self.put_locked(entry)
-            return
-        self.entries.extend(entries)
-        self.bytes += size
-        if self.max_bytes is not None and self.bytes > self.max_bytes:
-            self.dropped_unseen += self._shrink_locked(self.max_bytes, None)
+        with self._lock:
+            if self._waiters or (self.others_opened and not self.attended):
+                for entry in entries:
+                    self._put(entry)
+                return
+            self._entries.extend(entries)
+            self.bytes += size
+            if self.max_bytes is not None and self.bytes > self.max_bytes:
+                self.dropped_unseen += self._shrink(self.max_bytes, None)
 
     def other_consumer_opened_locked(self) -> None:
         """Note that a turn, callback or subscription exists; an unattended mailbox becomes a ring."""
-        self.others_opened = True
-        if not self.attended:
-            self._shrink_locked(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
-            self._flow.resume_if_paused()
+        with self._lock:
+            self.others_opened = True
+            if not self.attended:
+                self._shrink(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
+                self._flow.resume_if_paused()
 
-    def is_full_locked(self) -> bool:
+    def is_full(self) -> bool:
         """Return whether the reader should pause for it (with hysteresis between the two marks)."""
         if self.high_mark is None or (self.others_opened and not self.attended):
             return False
-        return len(self.entries) > (self.low_mark if self._flow.paused else self.high_mark - 1)
+        return len(self._entries) > (self.low_mark if self._flow.paused else self.high_mark - 1)
 
-    def take_waiting(self) -> Entry | None:
-        """Return the oldest entry if one waits: the short way of `take`, None where that has to decide."""
+    def take_routed(self) -> Entry | None:
+        """Return the oldest entry if nothing else is to be done: the short way of `take`, None where that decides.
+
+        Raises:
+            SlowConsumer: as `take`.
+        """
         with self._lock:
-            return self._pop_locked() if self.attended and self.entries and not self.dropped_unseen else None
+            return self._pop() if self._routed and self.attended else None
 
     def take(self, deadline: Deadline) -> Entry:
         """As `EventQueue.take`, and from now on nothing is dropped silently.
@@ -81,23 +87,29 @@ class Mailbox(EventQueue):
         Raises:
             SlowConsumer: events were dropped before the next one; the call after this goes on.
         """
-        if not self.attended:
-            with self._lock:
-                self.attended = True
-        if self.dropped_unseen:
-            with self._lock:
-                dropped, self.dropped_unseen = self.dropped_unseen, 0
-            if dropped:
-                raise SlowConsumer(dropped=dropped)
+        with self._lock:
+            self.attended = True
+            self._tell_of_gap()
         return EventQueue.take(self, deadline)
 
-    def _shrink_locked(self, max_bytes: int, max_events: int | None) -> int:
+    def _pop(self) -> Entry:
+        self._tell_of_gap()
+        return EventQueue._pop(self)  # noqa: SLF001  (the same, of its base)
+
+    def _tell_of_gap(self) -> None:
+        dropped, self.dropped_unseen = self.dropped_unseen, 0
+        if dropped:
+            raise SlowConsumer(dropped=dropped)
+
+    def _shrink(self, max_bytes: int, max_events: int | None) -> int:
         """Drop the oldest entries down to the limits, keeping the newest one whatever its size."""
         gone = 0
-        while len(self.entries) > 1 and (
-            self.bytes > max_bytes or (max_events is not None and len(self.entries) > max_events)
+        self._routed = 0
+        while len(self._entries) > 1 and (
+            self.bytes > max_bytes or (max_events is not None and len(self._entries) > max_events)
         ):
-            self.bytes -= self.entries.popleft()[2]
+            self.bytes -= self._entries[0][2]
+            self._entries.popleft()
             gone += 1
         self.dropped += gone
         return gone

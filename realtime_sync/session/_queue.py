@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -27,45 +27,61 @@ class Empty(Exception):
 class EventQueue:
     """What waits for one consumer.
 
-    Threads: `put_locked` and `end_locked` run on the reader (or under its lock), `take` on any thread.
-    Locks: `_lock`, the session's, guards every field; it is never held while waiting. A wait ends by an entry,
-    by the end of the queue, or by its deadline.
+    Threads: methods called ``…_locked`` run under the session's lock, mostly on the reader; `take` on any thread.
+    Locks: `_session_lock`, then `_lock`, which guards every field. Neither is held while waiting. A wait ends by an
+    entry, by the end of the queue, or by its deadline.
+
+    The session's lock is what makes the routing of an event one step: nobody may act on an event before all is noted
+    that it means. So `take` goes through that lock too, but not for each event, or many consumers would queue up for it
+    with the reader: once through, it may take all that was there, `_routed` entries, with the queue's own lock alone.
     """
 
-    _lock: Lock
+    _session_lock: Lock
     _flow: Flow
     max_bytes: int | None = None
     low_mark: int = 0
     counts_as_wait: bool = True
     """Whether a thread in `take` keeps the reader from pausing. (For the mailbox itself that is pointless.)"""
-    entries: deque[Entry] = field(init=False, factory=deque)
     bytes: int = field(init=False, default=0)
     dropped: int = field(init=False, default=0)
+    _lock: Lock = field(init=False, factory=Lock)
+    _entries: deque[Entry] = field(init=False, factory=deque)
+    _routed: int = field(init=False, default=0)
+    """How many entries, from the oldest on, were routed before somebody last held the session's lock to look."""
     _end: Callable[[], BaseException | None] | None = field(init=False, default=None)
     # An ordered dict, because leaving it is one call of a built-in, which no interrupt can cut in two.
     _waiters: OrderedDict[Waiter, None] = field(init=False, factory=OrderedDict)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self._entries)
 
     def is_hungry(self) -> bool:
-        return len(self.entries) <= self.low_mark and self._end is None
+        return len(self._entries) <= self.low_mark and self._end is None
+
+    @property
+    def ended(self) -> bool:
+        return self._end is not None
+
+    # -- filling ------------------------------------------------------------------------------------------------
 
     def put_locked(self, entry: Entry) -> None:
         """Add an entry, or fail this consumer alone if it is hopelessly behind."""
+        with self._lock:
+            self._put(entry)
+
+    def _put(self, entry: Entry) -> None:
         if self._end is not None:
             return
-        if self.max_bytes is not None and self.bytes + entry[2] > self.max_bytes and self.entries:
-            dropped = len(self.entries) + 1
+        if self.max_bytes is not None and self.bytes + entry[2] > self.max_bytes and self._entries:
+            dropped = len(self._entries) + 1
             self.dropped += dropped
-            self.entries.clear()
-            self.bytes = 0
-            self.end_locked(lambda: SlowConsumer(dropped=dropped))
+            self._keep(())
+            self._finish(lambda: SlowConsumer(dropped=dropped))
             return
-        self.entries.append(entry)
+        self._entries.append(entry)
         self.bytes += entry[2]
         if self._waiters:
-            self.wake_one_locked()
+            self._wake_one()
 
     def end_locked(self, make_error: Callable[[], BaseException | None]) -> None:
         """End the queue: `take` hands out what is there, then raises what `make_error` returns (None: StopIteration).
@@ -73,27 +89,46 @@ class EventQueue:
         A function rather than an exception, because each thread that raises needs an instance of its own.
         Only the first end counts.
         """
+        with self._lock:
+            self._finish(make_error)
+
+    def _finish(self, make_error: Callable[[], BaseException | None]) -> None:
         if self._end is None:
             self._end = make_error
             while self._waiters:
-                self.wake_one_locked()
+                self._wake_one()
 
-    @property
-    def ended(self) -> bool:
-        return self._end is not None
+    def _wake_one(self) -> None:
+        """Wake the thread that has waited longest, if any."""
+        for waiter in self._waiters:
+            if self._flow.wakes is None:
+                waiter.wake()
+            else:
+                self._flow.wakes.append(waiter.wake)
+            self._waiters.pop(waiter, None)
+            break
 
     def remove_locked(self, unwanted: Callable[[Any], bool]) -> None:
         """Forget the waiting events of which `unwanted` is true."""
-        kept = [entry for entry in self.entries if not unwanted(entry[1])]
-        if len(kept) < len(self.entries):
-            self.entries.clear()
-            self.entries.extend(kept)
-            self.bytes = sum(entry[2] for entry in kept)
+        with self._lock:
+            kept = [entry for entry in self._entries if not unwanted(entry[1])]
+            if len(kept) < len(self._entries):
+                self._keep(kept)
 
-    def clear_locked(self) -> None:
-        """Forget what waits."""
-        self.entries.clear()
-        self.bytes = 0
+    def clear_locked(self) -> list[Any]:
+        """Forget what waits; return the events."""
+        with self._lock:
+            events = [event for _, event, _ in self._entries]
+            self._keep(())
+        return events
+
+    def _keep(self, entries: Collection[Entry]) -> None:
+        self._routed = 0
+        self._entries.clear()
+        self._entries.extend(entries)
+        self.bytes = sum(entry[2] for entry in entries)
+
+    # -- emptying -----------------------------------------------------------------------------------------------
 
     def take(self, deadline: Deadline) -> Entry:
         """Return the oldest entry, waiting for one until the deadline.
@@ -104,16 +139,34 @@ class EventQueue:
             RealtimeSyncError: what the queue ended with.
         """
         while True:
-            with self._lock:
-                if self.entries:
-                    return self._pop_locked()
+            entry = self._take_routed() if self._routed else None
+            if entry is not None:
+                return entry
+            with self._session_lock, self._lock:
+                self._routed = len(self._entries)
+                if self._routed:
+                    return self._pop()
                 end = self._end
-                if end is None and deadline.passed():
-                    raise Empty
+            if end is None and deadline.passed():
+                raise Empty
             if end is not None:
                 park_at_exit()
                 raise end() or StopIteration
             self._wait(deadline)
+
+    def _take_routed(self) -> Entry | None:
+        with self._lock:
+            return self._pop() if self._routed else None
+
+    def _pop(self) -> Entry:
+        """Take the oldest entry out; the caller holds `_lock` and knows that there is one."""
+        entry = self._entries[0]
+        self.bytes -= entry[2]
+        self._routed -= 1
+        self._entries.popleft()  # The only call, and the last step: an interrupt comes behind it.
+        if self._flow.paused and len(self._entries) <= self.low_mark:
+            self._flow.resume_if_paused()
+        return entry
 
     def _wait(self, deadline: Deadline) -> None:
         """Wait until there may be something to take."""
@@ -123,7 +176,7 @@ class EventQueue:
         # cannot leave a dead waiter to swallow somebody's wake-up, or a wait that keeps the reader from pausing.
         try:
             with self._lock:
-                if self.entries or self._end is not None:
+                if self._entries or self._end is not None:
                     woken = True
                     return
                 self._waiters[waiter] = None
@@ -139,21 +192,7 @@ class EventQueue:
                 finally:
                     # This thread may have been woken for an entry that it will not take. (No lock: a wake-up too
                     # many is harmless.)
-                    if not woken and self.entries:
+                    if not woken and self._entries:
                         for following in self._waiters:
                             following.wake()
                             break
-
-    def wake_one_locked(self) -> None:
-        """Wake the thread that has waited longest, if any."""
-        for waiter in self._waiters:
-            waiter.wake()
-            self._waiters.pop(waiter, None)
-            break
-
-    def _pop_locked(self) -> Entry:
-        entry = self.entries.popleft()
-        self.bytes -= entry[2]
-        if self._flow.paused and len(self.entries) <= self.low_mark:
-            self._flow.resume_if_paused()
-        return entry

@@ -129,7 +129,7 @@ class Reader:
         if not core.flow.paused and core.mailbox.high_mark is not None and len(core.mailbox) < core.mailbox.high_mark:
             return False
         with core.lock:
-            return core.flow.update_locked(mailbox_full=core.mailbox.is_full_locked())
+            return core.flow.update_locked(core.mailbox.is_full)
 
     def _send_waiting(self) -> bool:
         """Send what waits for room, or for this connection; return whether some of it still does."""
@@ -189,10 +189,19 @@ class Reader:
             entries.append((number, event, length))
             if event.__class__ is UnknownEvent or event.__class__ is UndecodableEvent:
                 self._count_unknown(event)
-        with core.lock:
-            core.number = number
-            core.recent.extend(entries, size)
-            self._route_all_locked(entries, size)
+        wakes: list[Callable[[], None]] = []
+        try:
+            with core.lock:
+                core.flow.wakes = wakes
+                try:
+                    core.number = number
+                    core.recent.extend(entries, size)
+                    self._route_all_locked(entries, size)
+                finally:
+                    core.flow.wakes = None
+        finally:
+            for wake in wakes:  # Not before, or they would only wait for the lock.
+                wake()
         while self._effects:
             self._effects.pop(0)()
 
@@ -272,7 +281,7 @@ class Reader:
             normal = isinstance(end, ClosedOK) and end.code == NORMAL_CLOSE and not core.api.has_open_calls_locked()
             core.ended_quietly = local or normal
             core.ended = end
-            core.flow.update_locked(mailbox_full=False)
+            core.flow.end_locked()
             core.api.ended_locked()
             core.acknowledgements.end(core.closed_error)
             core.mailbox.end_locked(core.closed_error)

@@ -190,7 +190,7 @@ class Recovery:
             unwritten = self._take_back_locked(written)
             core.events_sent -= len(unwritten)  # They are counted when they are queued again.
             self._fail_locked(end, unwritten)
-            core.flow.update_locked(mailbox_full=False)
+            core.flow.end_locked()
 
     def _fail_locked(self, end: ConnectionClosed, unwritten: Sequence[Held]) -> None:
         """Let everybody know who waits for something of a connection that ended so."""

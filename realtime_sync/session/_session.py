@@ -112,7 +112,7 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
         core = self._core
         core.check()
         try:
-            entry = core.mailbox.take_waiting() or core.mailbox.take(Deadline(timeout))
+            entry = core.mailbox.take_routed() or core.mailbox.take(Deadline(timeout))
         except Empty:
             msg = f"no event within {timeout} s"
             raise ReceiveTimeout(msg) from None

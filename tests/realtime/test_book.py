@@ -41,7 +41,7 @@ class Harness:
         self.events = 0
 
     def new_queue(self):
-        return EventQueue(lock=self.lock, flow=self.flow)
+        return EventQueue(session_lock=self.lock, flow=self.flow)
 
     def turn(self, *, token=True, out_of_band=False, slot=True):
         turn = TurnState(queue=self.new_queue(), deadline=Deadline(None), out_of_band=out_of_band)

@@ -37,6 +37,24 @@ def test_a_fault_of_the_reader_ends_the_session(connect, monkeypatch, caplog):
     assert "a bug in realtime_sync" in caplog.text
 
 
+def test_a_fault_between_two_events_of_a_batch(connect, monkeypatch, caplog):
+    """Who was to be woken for the first one still is, gets it, and then the end."""
+    rt, _ = connect()
+    subscription = rt.subscribe("x.*")
+    waiting = run_in_thread(subscription.get)
+    wait_until(lambda: subscription._queue._waiters)
+    reader, owner = rt._core.reader, rt._core.api.owner_locked
+    monkeypatch.setattr(
+        type(rt._core.api), "owner_locked", lambda _, entry: owner(entry) if entry[1].type == "x.y" else 1 / 0
+    )
+    messages = ['{"type": "x.y", "event_id": "1"}', '{"type": "x.z", "event_id": "2"}']
+    rt._core.post(lambda: reader.take_in(messages))
+    assert waiting.result().type == "x.y"
+    with pytest.raises(ClosedError, match="the reader failed"):
+        subscription.get()
+    assert "a bug in realtime_sync" in caplog.text
+
+
 def test_callbacks_that_fall_behind_with_nobody_to_hear_of_it(connect, caplog):
     """Without a handler for callback_error the drop is logged, counted, and dispatch goes on."""
     rt, peer = connect(options={"max_queue_bytes": 2000})

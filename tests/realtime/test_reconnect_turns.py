@@ -343,7 +343,7 @@ def test_a_spoken_turn_whose_create_did_not_leave_is_lost_too():
         answer=print,
         tools=Toolbox(),
     )
-    turn = TurnState(queue=EventQueue(lock=lock, flow=Flow(wake=print)), deadline=Deadline(None))
+    turn = TurnState(queue=EventQueue(session_lock=lock, flow=Flow(wake=print)), deadline=Deadline(None))
     book.speaks(turn)
     for n, kind in enumerate(("input_audio_buffer.append", "input_audio_buffer.commit", "response.create")):
         book.sent({"type": kind, "event_id": str(n)}, turn)

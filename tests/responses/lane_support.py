@@ -52,7 +52,7 @@ class Bench:
         call = Call(
             wants=Wants.of(body, lane, fork=fork),
             body=body,
-            queue=EventQueue(lock=self._lock, flow=self._flow),
+            queue=EventQueue(session_lock=self._lock, flow=self._flow),
             thread=thread,
         )
         self.calls.append(call)
@@ -93,7 +93,7 @@ class Bench:
         owner = self.book.owner(entry)
         if isinstance(owner, EventQueue):
             owner.put_locked(entry)
-        owners = [call for call in self.calls if call.queue is not None and entry in call.queue.entries]
+        owners = [call for call in self.calls if call.queue is not None and entry in call.queue._entries]
         self.send(*self.calls)
         if owners:
             (found,) = owners

@@ -54,7 +54,7 @@ def put(dispatcher, handler):
 def test_a_taker_cut_short_swallows_no_wake_up(monkeypatch):
     """After it, an entry wakes the taker that still waits, and nothing keeps the reader from pausing."""
     flow = Flow(wake=lambda: None)
-    queue = EventQueue(lock=threading.Lock(), flow=flow)
+    queue = EventQueue(session_lock=threading.Lock(), flow=flow)
     with monkeypatch.context() as patch:
         patch.setattr(_queue, "Waiter", CutShort)
         with pytest.raises(KeyboardInterrupt):
@@ -62,7 +62,7 @@ def test_a_taker_cut_short_swallows_no_wake_up(monkeypatch):
     assert not flow.waits
     other = run_in_thread(queue.take, Deadline(10))
     wait_until(lambda: queue._waiters)
-    with queue._lock:
+    with queue._session_lock:
         queue.put_locked((1, "x", 1))
     assert other.result(5) == (1, "x", 1)
 

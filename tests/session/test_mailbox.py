@@ -13,6 +13,7 @@ from realtime_sync.session._flow import Flow
 from realtime_sync.session._mailbox import UNATTENDED_MAX_BYTES, Mailbox
 from realtime_sync.session._queue import Empty, EventQueue
 from realtime_sync.transport import Deadline
+from tests.support.waiting import run_in_thread
 
 NOW = Deadline(0)
 
@@ -20,19 +21,24 @@ NOW = Deadline(0)
 def make_mailbox(high=8, low=2, max_bytes=100):
     flow = Flow(wake=lambda: None)
     return Mailbox(
-        lock=threading.Lock(), flow=flow, high_mark=high, low_mark=low, max_bytes=max_bytes, counts_as_wait=False
+        session_lock=threading.Lock(),
+        flow=flow,
+        high_mark=high,
+        low_mark=low,
+        max_bytes=max_bytes,
+        counts_as_wait=False,
     )
 
 
 def put(mailbox, *numbers, size=1):
-    with mailbox._lock:
+    with mailbox._session_lock:
         for number in numbers:
             mailbox.put_locked((number, f"event {number}", size))
 
 
 def pause(mailbox):
-    with mailbox._lock:
-        return mailbox._flow.update_locked(mailbox_full=mailbox.is_full_locked())
+    with mailbox._session_lock:
+        return mailbox._flow.update_locked(mailbox.is_full)
 
 
 def drain(mailbox):
@@ -69,7 +75,7 @@ def test_reading_resumes_only_at_the_low_mark():
 def test_unattended_mailbox_is_a_ring_that_never_pauses():
     """With only turns or callbacks in use, the newest events stay and the reader goes on."""
     mailbox = make_mailbox()
-    with mailbox._lock:
+    with mailbox._session_lock:
         mailbox.other_consumer_opened_locked()
     put(mailbox, *range(100))
     assert not pause(mailbox)
@@ -80,7 +86,7 @@ def test_unattended_mailbox_is_a_ring_that_never_pauses():
 def test_unattended_mailbox_is_bounded_in_bytes():
     """Few but large events cannot fill the memory of a script that never receives."""
     mailbox = make_mailbox(max_bytes=None)
-    with mailbox._lock:
+    with mailbox._session_lock:
         mailbox.other_consumer_opened_locked()
     put(mailbox, *range(7), size=UNATTENDED_MAX_BYTES // 3)
     assert mailbox.bytes <= UNATTENDED_MAX_BYTES
@@ -93,7 +99,7 @@ def test_becoming_unattended_drops_the_old_ones_and_resumes():
     mailbox._flow._wake = lambda: woken.append(True)
     put(mailbox, *range(20))
     assert pause(mailbox)
-    with mailbox._lock:
+    with mailbox._session_lock:
         mailbox.other_consumer_opened_locked()
     assert woken
     assert not pause(mailbox)
@@ -104,7 +110,7 @@ def test_an_observer_never_makes_a_lossless_loop_lossy():
     mailbox = make_mailbox()
     put(mailbox, 0)
     mailbox.take(NOW)
-    with mailbox._lock:
+    with mailbox._session_lock:
         mailbox.other_consumer_opened_locked()
     put(mailbox, *range(1, 60))
     assert drain(mailbox) == list(range(1, 60))
@@ -135,14 +141,41 @@ def test_a_waiting_thread_keeps_the_reader_reading():
 def test_a_hungry_consumer_keeps_the_reader_reading():
     """Another consumer below its low mark must not starve because the mailbox is full."""
     mailbox = make_mailbox()
-    other = EventQueue(lock=mailbox._lock, flow=mailbox._flow, low_mark=0)
+    other = EventQueue(session_lock=mailbox._session_lock, flow=mailbox._flow, low_mark=0)
     mailbox._flow.consumers.add(other)
     mailbox.attended = True
     put(mailbox, *range(8))
     assert not pause(mailbox)
-    with mailbox._lock:
+    with mailbox._session_lock:
         other.put_locked((1, "x", 1))
     assert pause(mailbox)
+
+
+def test_emptied_between_the_look_and_the_pause():
+    """A mailbox found full that is emptied before the pause is on: nobody would end that pause."""
+    mailbox = make_mailbox()
+    put(mailbox, *range(8))
+    looks = []
+
+    def is_full():
+        looks.append(mailbox.is_full())
+        if len(looks) == 1:
+            run_in_thread(drain, mailbox).result()
+        return looks[-1]
+
+    assert not mailbox._flow.update_locked(is_full)
+    assert looks == [True, False]
+
+
+def test_dropped_between_two_steps_of_receiving():
+    """The gap is told before what comes after it, whenever it came to be."""
+    mailbox = make_mailbox(max_bytes=4)
+    put(mailbox, 0, 1, 2)
+    assert mailbox.take(NOW)[0] == 0
+    put(mailbox, *range(3, 9))
+    with pytest.raises(SlowConsumer, match="4"):
+        mailbox.take_routed() or EventQueue.take(mailbox, NOW)
+    assert drain(mailbox) == [5, 6, 7, 8]
 
 
 @given(st.lists(st.sampled_from(["put", "take", "open"]), max_size=60), st.booleans())
@@ -155,7 +188,7 @@ def test_any_interleaving_keeps_order_and_accounts_for_every_event(steps, end):
             put(mailbox, sent)
             sent += 1
         elif step == "open":
-            with mailbox._lock:
+            with mailbox._session_lock:
                 mailbox.other_consumer_opened_locked()
         else:
             try:
@@ -165,7 +198,7 @@ def test_any_interleaving_keeps_order_and_accounts_for_every_event(steps, end):
             except SlowConsumer as error:
                 dropped += error.dropped
     if end:
-        with mailbox._lock:
+        with mailbox._session_lock:
             mailbox.end_locked(lambda: ClosedOK("over"))
     while True:
         try:

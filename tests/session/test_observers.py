@@ -72,7 +72,7 @@ def test_removing_and_adding_is_seen_at_once():
     index.remove(one)
     assert index.of("a", "a") is None
     assert not one.active
-    queue = EventQueue(lock=threading.Lock(), flow=Flow(wake=lambda: None))
+    queue = EventQueue(session_lock=threading.Lock(), flow=Flow(wake=lambda: None))
     index.add_queue((Pattern("a"), Pattern("*")), queue)
     assert index.of("a", "a").queues == (queue,)
     index.remove_queue(queue)

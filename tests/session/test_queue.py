@@ -10,17 +10,18 @@ from realtime_sync.errors import ClosedOK, SlowConsumer
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._queue import Empty, EventQueue
 from realtime_sync.transport import Deadline
+from tests.support.waiting import run_in_thread, wait_until
 
 NOW = Deadline(0)
 
 
 def make_queue(**settings):
     lock = threading.Lock()
-    return EventQueue(lock=lock, flow=Flow(wake=lambda: None), **settings)
+    return EventQueue(session_lock=lock, flow=Flow(wake=lambda: None), **settings)
 
 
 def put(queue, *numbers, size=1):
-    with queue._lock:
+    with queue._session_lock:
         for number in numbers:
             queue.put_locked((number, f"event {number}", size))
 
@@ -42,7 +43,7 @@ def test_an_end_comes_after_what_waits():
     """The end is raised only when everything before it was handed out, and again each time."""
     queue = make_queue()
     put(queue, 1)
-    with queue._lock:
+    with queue._session_lock:
         queue.end_locked(lambda: ClosedOK("over"))
     put(queue, 2)
     assert queue.take(NOW)[0] == 1
@@ -54,7 +55,7 @@ def test_an_end_comes_after_what_waits():
 def test_an_orderly_end_stops():
     """An end without an error raises StopIteration."""
     queue = make_queue()
-    with queue._lock:
+    with queue._session_lock:
         queue.end_locked(lambda: None)
     with pytest.raises(StopIteration):
         queue.take(NOW)
@@ -94,12 +95,79 @@ def test_many_takers_share_without_loss_or_duplicates():
         thread.start()
     for number in range(2000):
         put(queue, number)
-    with queue._lock:
+    with queue._session_lock:
         queue.end_locked(lambda: None)
     for thread in threads:
         thread.join(30)
     assert sorted(number for mine in taken for number in mine) == list(range(2000))
     assert all(mine == sorted(mine) for mine in taken)
+
+
+def test_what_is_being_routed_is_not_taken_yet():
+    """Nobody may act on an event before all is noted that it means: that is when the session's lock is let go of."""
+    queue = make_queue()
+    taking = run_in_thread(queue.take, Deadline(None))
+    wait_until(lambda: queue._waiters)
+    with queue._session_lock:
+        queue.put_locked((1, "x", 1))
+        assert not queue._waiters
+        assert queue._take_routed() is None
+        assert not taking.done()
+    assert taking.result() == (1, "x", 1)
+
+
+def test_what_was_routed_is_taken_without_the_session():
+    """Many consumers do not queue up for the session's lock with the reader, each event anew."""
+    queue = make_queue()
+    put(queue, 1, 2, 3)
+    assert queue.take(NOW)[0] == 1
+    with queue._session_lock:
+        queue.put_locked((4, "x", 1))
+        assert [queue.take(NOW)[0] for _ in range(2)] == [2, 3]
+        assert queue._take_routed() is None
+    assert queue.take(NOW)[0] == 4
+
+
+def test_removing_what_may_be_taken_already():
+    """An event that nobody wants any more reaches nobody, though it was routed."""
+    queue = make_queue()
+    put(queue, 1, 2, 3, 4)
+    queue.take(NOW)
+    with queue._session_lock:
+        queue.remove_locked(lambda event: event in ("event 2", "event 3"))
+    assert (queue.bytes, len(queue)) == (1, 1)
+    assert queue.take(NOW)[0] == 4
+
+
+def test_takers_and_removers_at_once():
+    """What several threads take while others remove comes once, in order, and is accounted for."""
+    queue = make_queue()
+    taken: list[list[int]] = [[] for _ in range(3)]
+
+    def consume(mine):
+        while True:
+            try:
+                mine.append(queue.take(Deadline(None))[0])
+            except StopIteration:
+                return
+
+    def remove():
+        with queue._session_lock:
+            queue.remove_locked(lambda event: event.endswith("7"))
+
+    takers = [run_in_thread(consume, mine) for mine in taken]
+    for start in range(0, 3000, 10):
+        put(queue, *range(start, start + 10))
+        remove()
+    with queue._session_lock:
+        queue.end_locked(lambda: None)
+    for taker in takers:
+        taker.result()
+    got = sorted(number for mine in taken for number in mine)
+    assert [number for number in got if number % 10 != 7] == [n for n in range(3000) if n % 10 != 7]
+    assert len(got) == len(set(got))
+    assert all(mine == sorted(mine) for mine in taken)
+    assert (queue.bytes, len(queue)) == (0, 0)
 
 
 def test_a_wake_up_lost_to_an_interrupt_passes_on(monkeypatch):
@@ -144,12 +212,10 @@ def test_taking_down_to_the_low_mark_wakes_a_paused_reader():
     woken = []
     lock = threading.Lock()
     flow = Flow(wake=lambda: woken.append(True))
-    queue = EventQueue(lock=lock, flow=flow, low_mark=1)
+    queue = EventQueue(session_lock=lock, flow=flow, low_mark=1)
     put(queue, 1, 2, 3)
     flow.paused = True
     queue.take(NOW)
     assert not woken
-    assert queue.take(NOW)
-    assert not woken or len(queue) <= 1
     queue.take(NOW)
     assert woken
