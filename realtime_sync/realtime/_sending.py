@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from realtime_sync.errors import LocalProtocolError, RealtimeSyncError, RequestTimeout, SendTimeout
+from realtime_sync.errors import ConnectionClosed, LocalProtocolError, RealtimeSyncError, RequestTimeout, SendTimeout
 from realtime_sync.realtime._api import RealtimeApi
 from realtime_sync.realtime._resources import audio_pieces, new_item_id
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
@@ -315,6 +315,12 @@ class TurnSender:
                 raise
             msg = "the turn could not be sent in time: the server takes no data"
             raise RequestTimeout(msg, replay_safe=error.replay_safe) from error
+        except ConnectionClosed as error:
+            if state.started_at is None:
+                raise
+            # Something was sent, so it is for the queue to tell the end, behind what had arrived until then.
+            self._audio = None
+            raise TurnOver from error
 
     def send_again(self) -> None:
         """Send the refused create again, after the next end of a response or a second.

@@ -520,14 +520,39 @@ def test_a_connection_that_ends_in_mid_answer(connect):
     rt, peer = connect()
     greet(rt, peer)
     asked = run_in_thread(rt.ask, None, SPEECH)
+    heard = len(hear(peer, 1))
     voice.start_speech(peer)
     voice.end_speech(peer)
     voice.begin(peer)
     voice.say(peer, b"\1\2", "half a")
-    hear(peer, len(SPEECH))  # The silence is cut short where the commit comes early.
+    hear(peer, len(SPEECH) - heard)  # The silence is cut short where the commit comes early.
     peer.close(1011, "oops")
     partial = pytest.raises(TurnInterrupted, asked.result).value.partial
     assert (partial.text, partial.audio, partial.status) == ("half a", b"\1\2", "in_progress")
+
+
+def test_a_connection_that_ends_while_the_audio_is_sent(connect, monkeypatch):
+    """The same: what came of the answer until then is told, though the call had not sent everything yet."""
+    rt, peer = connect()
+    greet(rt, peer)
+    core, appends = rt._core, []
+    send = type(core).send
+
+    def send_into_the_end(core, data, **options):
+        if data["type"] == "input_audio_buffer.append":
+            appends.append(data)
+            if len(appends) == 2:
+                voice.start_speech(peer)
+                voice.begin(peer)
+                voice.say(peer, b"\1\2", "half a")
+                peer.close(1011, "oops")
+                wait_until(lambda: rt.closed)
+        return send(core, data, **options)
+
+    monkeypatch.setattr(type(core), "send", send_into_the_end)
+    error = pytest.raises(TurnInterrupted, rt.ask, None, SPEECH).value
+    assert (error.code, error.reason, error.replay_safe) == (1011, "oops", False)
+    assert (error.partial.text, error.partial.audio, error.partial.status) == ("half a", b"\1\2", "in_progress")
 
 
 def test_a_connection_that_ends_between_two_answers(connect):
