@@ -121,7 +121,8 @@ class Web:
     ) -> None:
         self._client = client
         self._options = ConnectionOptions.of(options)
-        self._retry = retry
+        # A conversation notices the loss of its connection itself, and knows what to send again.
+        self._retry = RetryPolicy.of({"reconnect": False}).over(retry)
         self._extra: dict[str, Any] = {"extra_query": extra_query, "extra_headers": extra_headers}
 
     def dial(self, timeout: float | None) -> ConnectionRoute:

@@ -123,7 +123,7 @@ def _connector(
     client: Client, options: ConnectionOptions, policy: RetryPolicy
 ) -> Callable[[Mapping[str, Any], Mapping[str, str]], PoolLink]:
     """Return what dials once: when to dial again is the pool's to say, for all requests together."""
-    once = RetryPolicy.of({"connect_retries": 0}).over(policy)
+    once = RetryPolicy.of({"connect_retries": 0, "reconnect": False}).over(policy)
 
     def connect(extra_query: Mapping[str, Any], extra_headers: Mapping[str, str]) -> PoolLink:
         from realtime_sync.responses._pool_link import PoolLink  # noqa: PLC0415  (is there by now)

@@ -9,7 +9,7 @@ from realtime_sync.client._calls import CallsResource
 from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import Endpoint
-from realtime_sync.client._retrying import retry_policy
+from realtime_sync.client._retrying import reconnecting_policy
 from realtime_sync.client._secrets import ClientSecretsResource, TranslationsResource
 from realtime_sync.config import ConnectionOptions, RetryChanges, Retrying, RetryPolicy
 from realtime_sync.errors import ConfigurationError, ToolError
@@ -107,14 +107,8 @@ class RealtimeResource:
         client = self._client
         client.check_open()
         merged = limited(one_of(options, websocket_connection_options), max_queue_size).over(client.options)
-        policy = retry_policy(
-            retry,
-            connect_retries=max_retries,
-            reconnect_retries=max_retries,
-            initial_delay=initial_delay,
-            max_delay=max_delay,
-            on_retry=on_reconnecting,
-            reconnect=True if on_reconnecting is not None else None,
+        policy = reconnecting_policy(
+            retry, max_retries, initial_delay=initial_delay, max_delay=max_delay, on_reconnecting=on_reconnecting
         ).over(client.retry)
         toolbox = Toolbox(timeout=tool_timeout, max_rounds=max_tool_rounds)
         config = _session_config(session, modalities, _all_tools(session, tools, toolbox), intent)

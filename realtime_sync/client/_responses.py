@@ -11,7 +11,7 @@ from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import seconds
 from realtime_sync.client._http_responses import HttpResponses
 from realtime_sync.client._pools import Pools
-from realtime_sync.client._retrying import retry_policy
+from realtime_sync.client._retrying import reconnecting_policy
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryChanges, Retrying, RetryPolicy
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.session import Core, Deadline
@@ -54,12 +54,12 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
             extra_query, extra_headers: added to the upgrade request; a header replaces one of the same name.
             options: how the connection is made and kept, laid over the client's options field by field.
             websocket_connection_options: the official SDK's name for `options`.
-            retry: when and how often to dial again until it is open, laid over the client's policy field by field. A
-                connection that is lost stays lost (`reconnect` of the client's policy is for Realtime sessions): lanes
-                and what they remember go with it, so that it is for whoever keeps the history to ask again elsewhere.
-            max_retries, initial_delay, max_delay: the official SDK's names for the retries and the delays of `retry`.
-            on_reconnecting: refused unless None, since nothing would ever call it: see `retry`. What to call before
-                connecting is tried again is `on_retry` of `retry`.
+            retry: when and how often to dial again, laid over the client's policy field by field. With `reconnect` a
+                lost connection is replaced; what its lanes remembered is gone, and requests that the server may have
+                seen fail. There is nothing to `resume`: a conversation keeps the history and asks again by itself.
+            max_retries, initial_delay, max_delay, on_reconnecting: the official SDK's names for the retries (of
+                connecting and of reconnecting), the delays and the hook of `retry`; as there, the hook turns
+                reconnecting on.
             max_queue_size: the official SDK's name for the `write_limit` of `options`, in bytes.
             defaults: what holds for requests that say nothing else: see `CreateDefaults`.
 
@@ -75,11 +75,11 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         client = self._client
         client.check_open()
         merged = limited(one_of(options, websocket_connection_options), max_queue_size).over(client.options)
-        policy = retry_policy(
-            retry, connect_retries=max_retries, initial_delay=initial_delay, max_delay=max_delay
+        policy = reconnecting_policy(
+            retry, max_retries, initial_delay=initial_delay, max_delay=max_delay, on_reconnecting=on_reconnecting
         ).over(client.retry)
-        if on_reconnecting is not None or ("reconnect" in RetryPolicy.of(retry).given and policy.reconnect):
-            msg = "a Responses connection does not reconnect: a conversation does, client.responses.conversation(…)"
+        if policy.reconnect and "resume" in RetryPolicy.of(retry).given:
+            msg = "a Responses connection has nothing to resume: a conversation has, client.responses.conversation(…)"
             raise ConfigurationError(msg)
         default_timeout = seconds("timeout", timeout, client.timeout)
         model = model or client.endpoint.default_model
@@ -98,6 +98,8 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         )
         api = ResponsesApi(client.endpoint.websocket_base_url or client.endpoint.base_url)
         core = Core(connection=dialler.connect(Deadline(merged.open_timeout)), options=merged, api=api)
+        if policy.reconnect:
+            core.reconnects_with(dialler, api.reconnects())
         opened = ResponsesConnection(core, api, default_timeout, body)
         try:
             for name, handler in callbacks.items():

@@ -12,6 +12,7 @@ from realtime_sync.responses._book import LaneBook
 from realtime_sync.responses._call import Call
 from realtime_sync.responses._parameters import CREATE, make_whole, refuse_unsupported
 from realtime_sync.responses._proof import Proofs
+from realtime_sync.responses._resume import ResponsesResumption
 from realtime_sync.session import Core, Entry, EventQueue, Rule
 
 __all__ = ["ResponsesApi"]
@@ -39,11 +40,19 @@ class ResponsesApi:
             submit=core.submit,
             proved=self._proved,
             close_queue=core.close_queue_locked,
+            answered=self._answered,
             knows_lanes=Proofs.of(self._server),
         )
 
     def _proved(self, *, lanes: bool) -> None:
         Proofs.note(self._server, lanes=lanes)
+
+    def _answered(self) -> None:
+        self.core.acknowledgements.answers += 1  # The connection is a good one: see `Recovery`.
+
+    def reconnects(self) -> ResponsesResumption:
+        """Return what a lost connection takes to be replaced; before the first event."""
+        return ResponsesResumption(self.book)
 
     def has_routes_locked(self) -> bool:
         return bool(self.book.active)

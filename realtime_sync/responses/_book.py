@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol
 
 from attrs import define, field
 
-from realtime_sync.errors import ConnectionRetiring, RealtimeSyncError
+from realtime_sync.errors import ConnectionClosed, ConnectionRetiring, RealtimeSyncError
 from realtime_sync.responses._call import Call, Phase, Steer, Wants
 from realtime_sync.responses._events import (
     BEGINNINGS,
@@ -60,7 +60,8 @@ class LaneBook:
     """All requests of a connection.
 
     `_submit` hands an event and its request to the reader for sending; `_proved` is told whether the server knows
-    lanes, once that shows; `_close_queue` is given the queue of each request that is over; `_clock` is monotonic.
+    lanes, once that shows; `_close_queue` is given the queue of each request that is over; `_answered` is called
+    whenever the server has answered one, by its beginning or by an error; `_clock` is monotonic.
     """
 
     _submit: Callable[[dict[str, Any], Call], None]
@@ -68,6 +69,7 @@ class LaneBook:
     _close_queue: Callable[[EventQueue], None]
     knows_lanes: bool | None = None
     """Whether the server does; None: not known yet."""
+    _answered: Callable[[], object] = lambda: None
     _clock: Callable[[], float] = time.monotonic
     lanes: LaneTable = field(init=False)
     waiting: dict[Call, None] = field(init=False, factory=dict)
@@ -77,6 +79,8 @@ class LaneBook:
     retiring: ConnectionRetiring | None = field(init=False, default=None)
     """Why nothing new goes out on this connection."""
     _by_response: dict[str, Call] = field(init=False, factory=dict)
+    away: bool = field(init=False, default=False)
+    """There is no connection right now, but there will be another one: everybody waits in line."""
     _cut: OrderedDict[str, None] = field(init=False, factory=OrderedDict)
     """Responses that an error event ended for whoever waited: what still comes of them is nobody's."""
     _proved_here: bool = field(init=False, default=False)
@@ -90,6 +94,8 @@ class LaneBook:
     @property
     def limit(self) -> int:
         """How many requests may run at once."""
+        if self.away:
+            return 0
         return MAX_IN_FLIGHT if self.knows_lanes else 1
 
     # -- going out ----------------------------------------------------------------------------------------------------
@@ -276,6 +282,7 @@ class LaneBook:
     def _began(self, call: Call, response_id: str | None) -> None:
         """Note that the response of a request runs, its first or the successor that a steer brought."""
         call.phase = Phase.RUNNING
+        self._answered()
         call.due = call.suspect = None
         call.begun_steers(response_id)
         if response_id is not None:
@@ -356,6 +363,7 @@ class LaneBook:
         call = self._blamed(event, code)
         if call is None:
             return None
+        self._answered()
         if call.phase is Phase.SENT and self._goes_again(call, event, code):
             return None if call.by_hand else DISCARD
         self.lanes.ended(call, well=False)
@@ -403,12 +411,16 @@ class LaneBook:
             return False
         elif not self.lanes.single:
             self._go_single()
+        self._wait_again(call)
+        self._grant()
+        return True
+
+    def _wait_again(self, call: Call) -> None:
+        """Put a request that is sent again at the head of the line."""
         self.active.pop(call, None)
         self.lanes.leave(call)
         call.phase, call.lane, call.number, call.again = Phase.WAITING, None, None, True
         self.waiting = {call: None, **self.waiting}
-        self._grant()
-        return True
 
     # -- giving up ----------------------------------------------------------------------------------------------------
 
@@ -476,6 +488,47 @@ class LaneBook:
         return ConnectionRetiring(
             known.message if known is not None else "", server_error=known.server_error if known is not None else None
         )
+
+    # -- another connection -------------------------------------------------------------------------------------------
+
+    def lost(self, unseen: Collection[Call], make_error: Callable[[], ConnectionClosed]) -> None:
+        """Fail what the server may have seen, and let everything else wait for another connection. Reader thread.
+
+        Args:
+            unseen: requests whose message waits to be written.
+            make_error: what those get that fail.
+        """
+        self.away = True
+        self.retiring = None
+        self._proved_here = False
+        self._cut.clear()
+        kept = [call for call in self.active if call.phase is Phase.GRANTED]  # Whoever asked is about to send it.
+        for call in tuple(self.active):
+            if call in kept:
+                continue
+            is_queued = not call.again or call.number is not None  # Else the reader has yet to send it.
+            if is_queued and call not in unseen:
+                self._lose(call, seen=True, make_error=make_error)
+            elif call.is_lost or call.drains_since is not None:
+                self._lose(call, seen=False, make_error=make_error)
+            elif is_queued:
+                call.number = None
+                kept.append(call)
+            else:
+                self._wait_again(call)
+        self.lanes.lost(kept)
+
+    def _lose(self, call: Call, *, seen: bool, make_error: Callable[[], ConnectionClosed]) -> None:
+        call.seen = seen
+        self._over(call)
+        if call.queue is not None:
+            call.queue.end_locked(make_error)
+        call.notify()
+
+    def resumed(self) -> None:
+        """Go on, on a new connection. Reader thread."""
+        self.away = False
+        self._grant()
 
     def end(self) -> None:
         """Wake whoever waits: the connection is over, and the core ends every queue. Reader thread."""

@@ -126,6 +126,8 @@ class Call:
     """What the server wants to have before an accepted steer can take effect."""
     steer_unknown: bool = False
     """What became of a steer was never told."""
+    seen: bool = False
+    """Its connection was lost when the server may have had it."""
     left: bool = False
     """Its consumer left, which the reader may not know yet. No lock: set once, from any thread."""
     drains_since: float | None = None

@@ -307,6 +307,23 @@ class LaneTable:
         lane.retired = True
         self._forget(lane)
 
+    def lost(self, kept: Collection[Call]) -> None:
+        """Begin on a new connection, where no lane remembers anything, with the lanes that callers named.
+
+        `kept`: what will be sent on the lane that it has.
+        """
+        self._homes.clear()
+        self._unclaimed = self._next_name = 0
+        for name, lane in tuple(self.lanes.items()):
+            lane.calls = [call for call in lane.calls if call in kept]
+            lane.holds.clear()
+            lane.latest = None
+            # (Retired and never used: a name that only was not to be used, see `close_names`.)
+            is_named = name is None or not (lane.ours or (lane.retired and not lane.used_at))
+            lane.awaits_successor = lane.retired = False
+            if not (is_named or lane.calls):
+                del self.lanes[name]
+
     def _forget(self, lane: LaneState) -> None:
         if lane.latest is not None:
             self._homes.pop(lane.latest, None)

@@ -181,7 +181,9 @@ class ResponseStream(ClosesOnExit):
     def _surely_unsent(self) -> bool:
         """Tell, once the connection is over, whether the server cannot have seen the whole request."""
         number, core = self._call.number, self._core
-        return number is None or (core.finished and number >= core.connection.messages_written)
+        return not self._call.seen and (
+            number is None or (core.finished and number >= core.connection.messages_written)
+        )
 
     # -- steering -----------------------------------------------------------------------------------------------------
 

@@ -178,14 +178,18 @@ def check(sessions: list[VoiceSession], seen: dict) -> None:
     assert sum(seen["faults"].values()) >= SESSIONS / 2, seen["faults"]
     assert len(set().union(*(each.spoken for each in sessions))) == 1, "an answer was heard in part, or in part twice"
     for each in sessions:
-        lost = set(seen["missing"][f"{each.name} item"])
-        lost.update(range(seen["last"][f"{each.name} item"] + 1, 1 + max(each.acknowledged, default=0)))
+        lost = unseen(seen, f"{each.name} item", 1 + max(each.acknowledged, default=0))
         assert not lost.intersection(each.acknowledged), "an acknowledged item was lost"
         audio = f"{each.name} audio"
-        lost = {*seen["missing"][audio], *range(seen["last"][audio] + 1, each.sent)}
+        lost = unseen(seen, audio, each.sent)
         holes = [number for number in lost if number - 1 not in lost]
         assert len(holes) <= each.gaps, "audio was lost, and not with a connection"
         assert {number for number in range(each.sent) if f"{audio}:{number}" in each.unsent} <= lost
+
+
+def unseen(seen: dict, stream: str, count: int) -> set[int]:
+    """Return which of the first `count` numbers of a stream the server never saw; on a busy machine that may be all."""
+    return {*seen["missing"].get(stream, ()), *range(seen["last"].get(stream, -1) + 1, count)}
 
 
 def summary(sessions: list[VoiceSession], seen: dict, memory: list[int]) -> str:

@@ -307,10 +307,6 @@ def test_defaults_that_cannot_work(scripted):
         client.responses.connect(model="m", store="no")
     with pytest.raises(ConfigurationError, match="timeout must be a number"):
         client.responses.connect(model="m", timeout="5")
-    with pytest.raises(ConfigurationError, match="reconnect"):
-        client.responses.connect(model="m", retry={"reconnect": True})
-    with pytest.raises(ConfigurationError, match="does not reconnect: a conversation does"):
-        client.responses.connect(model="m", on_reconnecting=lambda _: None)
     assert scripted.requests == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_sync.errors import ConnectionRetiring, LocalProtocolError, ServerError
+from realtime_sync.errors import ClosedError, ConnectionRetiring, LocalProtocolError, ServerError
 from realtime_sync.responses._book import DRAIN_SECONDS, MAX_DRAINING, PATIENCE_SECONDS
 from realtime_sync.responses._call import Phase
 from realtime_sync.responses._lanes import REST_SECONDS
@@ -921,3 +921,65 @@ def test_whether_anything_is_open():
     assert bench.book.has_open
     bench.book.abandon(call)
     assert not bench.book.has_open
+
+
+# -- another connection -----------------------------------------------------------------------------------------------
+
+
+def lose(bench, *unseen):
+    """Lose the connection, on which these requests were not written."""
+    bench.book.lost(unseen, lambda: ClosedError("lost"))
+
+
+def test_what_has_a_lane_keeps_it_over_a_loss():
+    """It was not written, or is just being sent; what the server may have seen is over."""
+    bench = Bench()
+    written, unwritten, granted = bench.ask(), bench.ask(), bench.ask()
+    granted.phase = Phase.GRANTED
+    lose(bench, unwritten)
+    assert [call.phase for call in (written, unwritten, granted)] == [Phase.OVER, Phase.SENT, Phase.GRANTED]
+    assert [call.seen for call in (written, unwritten, granted)] == [True, False, False]
+    assert list(bench.book.lanes.lanes) == [None, "rts-1", "rts-2"]
+    late = bench.ask()
+    assert late.phase is Phase.WAITING
+    bench.book.resumed()
+    assert late.lane.name == "rts-0"
+    assert bench.answer(unwritten) == "resp_1"
+    assert unwritten.queue.ended
+
+
+def test_what_nobody_waits_for_does_not_go_out_after_a_loss():
+    """Left before it was written: it is over."""
+    bench = Bench()
+    left = bench.ask()
+    bench.book.abandon(left)
+    lose(bench, left)
+    assert (left.phase, bench.book.active) == (Phase.OVER, {})
+
+
+def test_what_was_to_be_sent_again_goes_out_on_the_new_connection():
+    """Its turn had come, and the reader had not sent it yet."""
+    bench = Bench(knows_lanes=None)
+    call = bench.ask(lane="mine")
+    bench.refuse(call, code="bad", lane=False, param="stream_id")
+    assert call.again
+    lose(bench)
+    assert call.phase is Phase.WAITING
+    bench.submitted.clear()
+    bench.book.resumed()
+    assert [again for _, again in bench.submitted] == [call]
+
+
+def test_a_new_connection_has_its_own_names():
+    """Those that callers chose stay theirs; what the last server counted is forgotten."""
+    bench = Bench()
+    table = bench.book.lanes
+    mine, forked = table.reserve("mine"), table.reserve(None)
+    bench.answer(*bench.asked(3))
+    table.close_names()
+    assert len(table.lanes) == 33
+    lose(bench)
+    assert list(table.lanes) == [None, mine, forked]
+    bench.book.resumed()
+    assert bench.ask().stream_id == "rts-1"
+    assert bench.ask(lane=mine).stream_id == "mine"

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from realtime_sync.errors import ClosedError
 from realtime_sync.responses._book import MAX_IN_FLIGHT, PATIENCE_SECONDS
 from realtime_sync.responses._call import ANY, Phase
 from realtime_sync.session import DISCARD
@@ -271,6 +272,22 @@ class LaneModel(RuleBasedStateMachine):
             assert create.call.phase is Phase.OVER
             assert create.call.steer_unknown
             create.given_up = True
+        self.deliver()
+
+    @rule()
+    def lose(self):
+        """Lose the connection, and get another one: the server has nothing any more, and remembers nothing unstored."""
+        lost = tuple(self.bench.book.active)
+        self.bench.book.lost((), lambda: ClosedError("lost"))
+        assert not self.bench.book.active
+        for call in lost:
+            assert (call.phase, call.seen) == (Phase.OVER, True)
+            assert call.by_hand or call.queue.ended
+        for create in self.creates.values():
+            create.over = True
+        self.lanes.clear()
+        self.bench.book.resumed()
+        self.bench.send(*self.bench.calls)
         self.deliver()
 
     # -- always -------------------------------------------------------------------------------------------------------
