@@ -16,6 +16,7 @@ from realtime_sync.errors import (
     TurnInterrupted,
 )
 from realtime_sync.responses._proof import Proofs
+from realtime_sync.server import Fault, LocalServer
 from tests.responses.live_support import answer, begin, delta, end
 from tests.support.reconnecting import QUICK, gap
 from tests.support.waiting import run_in_thread, wait_until
@@ -274,3 +275,38 @@ def test_there_is_nothing_to_resume(lanes):
     """Asking for it says what does."""
     with pytest.raises(ConfigurationError, match="nothing to resume: a conversation has"):
         lanes(retry={"reconnect": True, "resume": "conversation"})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_threads_over_a_connection_that_keeps_breaking(seed):
+    """Each request is answered with its own answer or cut off, none reaches the server twice, and all of them end."""
+    faults = [
+        Fault(at="response.output_text.delta", do="drop", probability=0.03, seed=seed),
+        Fault(at="response.create", do="cut", probability=0.03, seed=seed),
+    ]
+    with LocalServer(time_scale=0, responder=lambda request: request.text, faults=faults) as server:
+        client = Client(base_url=server.base_url, api_key="k", timeout=30)
+        policy = {**QUICK, "reconnect_retries": 1000, "deadline": None}
+        with client.responses.connect(model="m", retry=policy) as conn:
+
+            def ask(thread):
+                outcomes = []
+                for number in range(15):
+                    text = f"{thread} asks {number}"
+                    try:
+                        answered = conn.create(input=text).output_text
+                    except TurnInterrupted as error:
+                        outcomes.append((text, error.replay_safe))
+                    else:
+                        assert answered == text
+                return outcomes
+
+            threads = [run_in_thread(ask, thread) for thread in range(8)]
+            outcomes = [each for thread in threads for each in thread.result(60)]
+            assert not conn._api.book.active
+        asked = [each["input"] for each in server.received if each["type"] == "response.create"]
+    assert outcomes, "nothing was lost at all"
+    assert len(asked) == len(set(asked)), "a request reached the server twice"
+    cut = {text for text, _ in outcomes}
+    assert {f"{thread} asks {number}" for thread in range(8) for number in range(15)} - cut <= set(asked)
+    assert not {text for text, is_safe in outcomes if is_safe} & set(asked)
