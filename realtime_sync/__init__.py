@@ -10,9 +10,9 @@ Importing this loads errors and options only; the rest loads when it is first as
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from realtime_sync._lazy import loader
 from realtime_sync._version import __version__
 from realtime_sync.config import NOT_GIVEN, ConnectionOptions, RetryPolicy
 from realtime_sync.errors import (
@@ -151,19 +151,11 @@ _HOMES = {
     "UndecodableEvent": "types",
     "UnknownEvent": "types",
     "tool": "tools",
+    "types": "types",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load what a name stands for when it is first asked for. Any thread."""
-    if name == "types":
-        return importlib.import_module("realtime_sync.types")
-    if name not in _HOMES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = globals()[name] = getattr(importlib.import_module(f"realtime_sync.{_HOMES[name]}"), name)
-    return value
+__getattr__ = loader(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOMES, "types"]
+    return [*globals(), *_HOMES]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.session import Core, Session
 
-__all__ = ["checked_handlers", "give_up", "limited", "one_of"]
+if TYPE_CHECKING:
+    from realtime_sync.client._client import Client
+
+__all__ = ["checked_handlers", "limited", "one_of", "opening"]
 
 
 def one_of(
@@ -53,8 +57,26 @@ def checked_handlers(handlers: Mapping[str, Callable[[Any], object]]) -> Mapping
     return handlers
 
 
-def give_up(core: Core, opened: Session[Any, Any, Any]) -> None:
-    """Close what did not open as it should."""
+@contextlib.contextmanager
+def opening(
+    client: Client, core: Core, opened: Session[Any, Any, Any], handlers: Mapping[str, Callable[[Any], object]]
+) -> Iterator[None]:
+    """Start a session, with handlers that miss nothing; what is still to be done with it is done in the block.
+
+    If anything fails, the block included, the session is closed again.
+    """
+    try:
+        for name, handler in handlers.items():
+            opened.on(name, handler)
+        core.start()
+        client.adopt(opened)
+        yield
+    except BaseException:
+        _give_up(core, opened)
+        raise
+
+
+def _give_up(core: Core, opened: Session[Any, Any, Any]) -> None:
     if core.reader.thread.ident is None:  # The reader never ran, so nobody would answer a close.
         core.connection.abort()
         core.closing = True

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._calls import CallsResource
-from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
+from realtime_sync.client._connecting import checked_handlers, limited, one_of, opening
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import Endpoint
 from realtime_sync.client._retrying import reconnecting_policy
 from realtime_sync.client._secrets import ClientSecretsResource, TranslationsResource
 from realtime_sync.config import ConnectionOptions, RetryChanges, Retrying, RetryPolicy
-from realtime_sync.errors import ConfigurationError, ToolError
+from realtime_sync.errors import ConfigurationError
 from realtime_sync.realtime import RealtimeApi, RealtimeSession, fields_of, name_of_tool, part_of
 from realtime_sync.session import Core, Deadline
-from realtime_sync.tools import MAX_TOOL_ROUNDS, TOOL_TIMEOUT, Toolbox, tool
+from realtime_sync.tools import MAX_TOOL_ROUNDS, TOOL_TIMEOUT, Toolbox
 from realtime_sync.types import WireObject
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ class RealtimeResource:
             retry, max_retries, initial_delay=initial_delay, max_delay=max_delay, on_reconnecting=on_reconnecting
         ).over(client.retry)
         toolbox = Toolbox(timeout=tool_timeout, max_rounds=max_tool_rounds)
-        config = _session_config(session, modalities, _all_tools(session, tools, toolbox), intent)
+        others = toolbox.sort(tools, name_of_tool, beside=part_of(session, "tools") or ())
+        config = _session_config(session, modalities, toolbox.merged(others, name_of_tool), intent)
         callbacks = checked_handlers(handlers or {})
         dialler = Dialler(
             endpoint=client.endpoint,
@@ -129,16 +130,9 @@ class RealtimeResource:
         if policy.reconnect:
             core.reconnects_with(dialler, api.reconnects(policy.resume, policy.resume_max_items))
         opened = RealtimeSession(core, api, client.timeout)
-        try:
-            for name, handler in callbacks.items():
-                opened.on(name, handler)
-            core.start()
-            client.adopt(opened)
+        with opening(client, core, opened, callbacks):
             if config:
                 opened.session.update(config, wait=True, timeout=deadline.remaining())
-        except BaseException:
-            give_up(core, opened)
-            raise
         return opened
 
 
@@ -153,25 +147,6 @@ def _query(model: str | None, call_id: str | None, intent: str | None, endpoint:
     if model:
         return {endpoint.model_parameter: model}
     return given
-
-
-def _all_tools(session: Any, tools: Iterable[Any], toolbox: Toolbox) -> list[Any]:
-    """Return the definitions of all tools given in either place; functions among them go into the box."""
-    others = list(part_of(session, "tools") or ())
-    for each in tools:
-        if isinstance(each, (Mapping, WireObject)):
-            others.append(each)
-        else:
-            made = tool(each)
-            if made.name in toolbox:
-                msg = f"two tools are called {made.name}"
-                raise ToolError(msg, replay_safe=True)
-            toolbox.add(made)
-    twice = [name for name in map(name_of_tool, others) if name in toolbox]
-    if twice:
-        msg = f"{twice[0]} is given as a function and as a definition: give the function alone"
-        raise ToolError(msg, replay_safe=True)
-    return toolbox.merged(others, name_of_tool)
 
 
 def _session_config(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from realtime_sync.client._connecting import checked_handlers, give_up, limited, one_of
+from realtime_sync.client._connecting import checked_handlers, limited, one_of, opening
 from realtime_sync.client._conversations import Conversations
 from realtime_sync.client._dialler import Dialler
 from realtime_sync.client._endpoint import seconds
@@ -101,12 +101,5 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         if policy.reconnect:
             core.reconnects_with(dialler, api.reconnects())
         opened = ResponsesConnection(core, api, default_timeout, body)
-        try:
-            for name, handler in callbacks.items():
-                opened.on(name, handler)
-            core.start()
-            client.adopt(opened)
-        except BaseException:
-            give_up(core, opened)
-            raise
-        return opened
+        with opening(client, core, opened, callbacks):
+            return opened

@@ -8,9 +8,9 @@ Importing this package loads none of it but `settle`.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from realtime_sync._lazy import loader
 from realtime_sync.http._environment import settle
 
 if TYPE_CHECKING:
@@ -30,11 +30,4 @@ _HOMES = {
     "multipart": "_multipart",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load what a name stands for when it is first asked for. Any thread."""
-    if name not in _HOMES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
+__getattr__ = loader(__name__, _HOMES)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from realtime_sync._lazy import loader
 from realtime_sync.responses._api import ResponsesApi
 from realtime_sync.responses._call import ANY
 from realtime_sync.responses._connection import Lane, Lanes, ResponsesConnection
@@ -47,11 +47,4 @@ _HOMES = {
     "ResponsesPool": "_pool",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load what a name stands for when it is first asked for. Any thread."""
-    if name not in _HOMES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
+__getattr__ = loader(__name__, _HOMES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
@@ -13,7 +13,7 @@ from realtime_sync.responses._conversation_state import Restored
 from realtime_sync.responses._conversation_stream import Request
 from realtime_sync.responses._conversation_tools import ToolSet
 from realtime_sync.responses._history import Input, input_items
-from realtime_sync.responses._parameters import create_body
+from realtime_sync.responses._parameters import RequestFields, create_body
 from realtime_sync.responses._structured import AnswerFormat
 from realtime_sync.tools import Toolbox
 
@@ -31,34 +31,8 @@ __all__ = ["ConversationParameters", "Settings", "TurnParameters"]
 _OURS = ("previous_response_id", "conversation", "input")
 
 
-class ConversationParameters(TypedDict, total=False):
+class ConversationParameters(RequestFields, total=False):
     """The fields of a conversation's requests that have no keyword of their own where it is made."""
-
-    tool_choice: wire.ResponsesClientEventResponseCreateToolChoice | Map | NotGiven
-    parallel_tool_calls: bool | NotGiven | None
-    max_tool_calls: int | NotGiven | None
-    text: wire.ResponseTextConfig | Map | NotGiven
-    reasoning: wire.Reasoning | Map | NotGiven | None
-    temperature: float | NotGiven | None
-    top_p: float | NotGiven | None
-    top_logprobs: int | NotGiven | None
-    max_output_tokens: int | NotGiven | None
-    truncation: str | NotGiven | None
-    include: Iterable[str] | NotGiven | None
-    metadata: Mapping[str, str] | NotGiven | None
-    prompt: wire.ResponsePrompt | Map | NotGiven | None
-    context_management: Iterable[wire.ResponsesClientEventContextManagement | Map] | NotGiven | None
-    service_tier: str | NotGiven | None
-    stream_options: wire.ResponsesClientEventStreamOptions | Map | NotGiven | None
-    prompt_cache_key: str | NotGiven | None
-    prompt_cache_options: wire.ResponsesClientEventPromptCacheOptions | Map | NotGiven
-    prompt_cache_retention: str | NotGiven | None
-    safety_identifier: str | NotGiven | None
-    moderation: wire.ResponsesClientEventModeration | Map | NotGiven | None
-    access_programs: wire.ResponsesClientEventResponseCreateAccessPrograms | Map | NotGiven
-    image: wire.ResponsesClientEventResponseCreateImage | Map | NotGiven
-    multi_agent: Map | NotGiven
-    user: str | NotGiven
 
 
 class TurnParameters(ConversationParameters, total=False):

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
-from realtime_sync.errors import LocalProtocolError, RequestTimeout, ToolError
+from realtime_sync.errors import LocalProtocolError, RequestTimeout
 from realtime_sync.responses._history import unanswered
 from realtime_sync.session import Deadline
-from realtime_sync.tools import Batch, FunctionCall, Tool, Toolbox, tool
+from realtime_sync.tools import Batch, FunctionCall, Tool, Toolbox
 from realtime_sync.tools._tool import error_text
-from realtime_sync.types import WireObject
 from realtime_sync.types.responses import Response, ResponseFunctionToolCall
 
 if TYPE_CHECKING:
@@ -59,21 +58,7 @@ class ToolSet:
         Raises:
             ToolError: one cannot be a tool, or two have the same name.
         """
-        others = []
-        for each in tools:
-            if isinstance(each, Mapping | WireObject):
-                others.append(each)
-                continue
-            made = tool(each)
-            if made.name in box:
-                msg = f"two tools are called {made.name}"
-                raise ToolError(msg, replay_safe=True)
-            box.add(made)
-        twice = [name for name in map(_name_of, others) if name in box]
-        if twice:
-            msg = f"{twice[0]} is given as a function and as a definition: give the function alone"
-            raise ToolError(msg, replay_safe=True)
-        return cls(box, tuple(others))
+        return cls(box, tuple(box.sort(tools, _name_of)))
 
     @property
     def definitions(self) -> list[Any]:

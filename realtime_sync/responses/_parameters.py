@@ -30,6 +30,7 @@ __all__ = [
     "CREATE",
     "CreateDefaults",
     "CreateParameters",
+    "RequestFields",
     "create_body",
     "decimals",
     "make_whole",
@@ -44,14 +45,9 @@ HTTP_ONLY: Final = ("stream", "background")
 _FRACTIONS: Final = ("temperature", "top_p")
 
 
-class CreateDefaults(TypedDict, total=False):
-    """The keywords of a request, but for the model; as for `CreateParameters`."""
+class RequestFields(TypedDict, total=False):
+    """The fields of a request that mean the same whoever asks; as for `CreateParameters`."""
 
-    input: Input | NotGiven
-    instructions: str | NotGiven | None
-    previous_response_id: str | NotGiven | None
-    conversation: str | wire.ResponseConversationParam | Map | NotGiven | None
-    tools: Iterable[wire.Tool | Map] | NotGiven
     tool_choice: wire.ResponsesClientEventResponseCreateToolChoice | Map | NotGiven
     parallel_tool_calls: bool | NotGiven | None
     max_tool_calls: int | NotGiven | None
@@ -62,7 +58,6 @@ class CreateDefaults(TypedDict, total=False):
     top_logprobs: int | NotGiven | None
     max_output_tokens: int | NotGiven | None
     truncation: str | NotGiven | None
-    store: bool | NotGiven | None
     include: Iterable[str] | NotGiven | None
     metadata: Mapping[str, str] | NotGiven | None
     prompt: wire.ResponsePrompt | Map | NotGiven | None
@@ -78,6 +73,17 @@ class CreateDefaults(TypedDict, total=False):
     image: wire.ResponsesClientEventResponseCreateImage | Map | NotGiven
     multi_agent: Map | NotGiven
     user: str | NotGiven
+
+
+class CreateDefaults(RequestFields, total=False):
+    """The keywords of a request, but for the model; as for `CreateParameters`."""
+
+    input: Input | NotGiven
+    instructions: str | NotGiven | None
+    previous_response_id: str | NotGiven | None
+    conversation: str | wire.ResponseConversationParam | Map | NotGiven | None
+    tools: Iterable[wire.Tool | Map] | NotGiven
+    store: bool | NotGiven | None
 
 
 class CreateParameters(CreateDefaults, total=False):

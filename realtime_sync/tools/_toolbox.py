@@ -13,6 +13,7 @@ from realtime_sync.session import Deadline
 from realtime_sync.tools._batch import Batch, FunctionCall, Job
 from realtime_sync.tools._executor import Executor
 from realtime_sync.tools._tool import Tool, tool
+from realtime_sync.types import WireObject
 
 __all__ = ["MAX_TOOL_ROUNDS", "TOOL_TIMEOUT", "Toolbox"]
 
@@ -64,6 +65,33 @@ class Toolbox:
         made = function if isinstance(function, Tool) else tool(function)
         self._tools[made.name] = made
         return made
+
+    def sort(self, tools: Iterable[Any], name_of: Callable[[Any], Any], *, beside: Iterable[Any] = ()) -> list[Any]:
+        """Add the functions among what a caller gives as tools; return the definitions of other tools.
+
+        Args:
+            tools: functions, tools made of them, and definitions.
+            name_of: tells the name of a definition, or None.
+            beside: definitions that were given elsewhere; they come first.
+
+        Raises:
+            ToolError: one cannot be a tool, or two have the same name.
+        """
+        others = list(beside)
+        for each in tools:
+            if isinstance(each, Mapping | WireObject):
+                others.append(each)
+                continue
+            made = tool(each)
+            if made.name in self:
+                msg = f"two tools are called {made.name}"
+                raise ToolError(msg, replay_safe=True)
+            self.add(made)
+        twice = [name for name in map(name_of, others) if name in self]
+        if twice:
+            msg = f"{twice[0]} is given as a function and as a definition: give the function alone"
+            raise ToolError(msg, replay_safe=True)
+        return others
 
     @property
     def tools(self) -> tuple[Tool[Any, Any], ...]:
