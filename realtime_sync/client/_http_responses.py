@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from attrs import evolve
-
-from realtime_sync.client._http import OPTION_NAMES, Call, Repeats, body_of, call_options, listed, path_of
+from realtime_sync.client._http import OPTION_NAMES, Call, Repeats, call_options, path_of
+from realtime_sync.client._http_items import InputItems, InputTokens
+from realtime_sync.client._http_verbs import names, one_or_many, reading, with_body
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import ClosedError, ClosedOK, LocalProtocolError
 from realtime_sync.responses import CreateParameters, create_body
-from realtime_sync.types import UnknownObject, WireObject
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
         background_options: Map | NotGiven | None
 
 
-__all__ = ["HttpResponses", "InputItems", "InputTokens"]
+__all__ = ["HttpResponses"]
 
 _HTTP_ONLY = frozenset({"background", "background_options"})
 _OURS = frozenset({"function", "custom"})
@@ -86,12 +85,40 @@ class HttpResponses:
             failure, cause = interrupted(error.message, error.closed_by), error.__cause__
         raise failure from cause
 
-    def stream(self, **parameters: Unpack[HttpCreateParameters]) -> HttpResponseStream:
+    @overload
+    def stream(self, **parameters: Unpack[HttpCreateParameters]) -> HttpResponseStream: ...
+    @overload
+    def stream(
+        self,
+        *,
+        response_id: str,
+        starting_after: int | NotGiven = ...,
+        include: Iterable[str] | NotGiven = ...,
+        **options: Unpack[CallOptions],
+    ) -> HttpResponseStream: ...
+    def stream(
+        self, *, response_id: str | NotGiven = NOT_GIVEN, starting_after: int | NotGiven = NOT_GIVEN, **parameters: Any
+    ) -> HttpResponseStream:
         """Ask for a response, and return it as it comes, as soon as the server has begun to answer.
 
         `timeout` is for the whole, up to the last event. Arguments and errors are those of `create`; what goes wrong
         with the response itself is raised by the stream.
+
+        Args:
+            response_id: ask for nothing, but follow a response that is made in the background, with a stream; as
+                ``retrieve(response_id, stream=True)``, whose keywords these are then.
+            starting_after: the `sequence_number` after which its events begin.
+            parameters: as in `create`.
         """
+        if not isinstance(response_id, NotGiven):
+            other = next((name for name in parameters if name not in OPTION_NAMES | {"include"}), None)
+            if other is not None:
+                msg = f"{other} is for a new response: with response_id, stream() follows one that is there"
+                raise LocalProtocolError(msg)
+            return self.retrieve(response_id, stream=True, starting_after=starting_after, **parameters)
+        if starting_after is not NOT_GIVEN:
+            msg = "starting_after says where the events of a response begin that is there: give its response_id, too"
+            raise LocalProtocolError(msg)
         return self._stream(self._creation(parameters, "stream", stream=True))
 
     @overload
@@ -141,7 +168,7 @@ class HttpResponses:
         from realtime_sync.types.responses import Response  # noqa: PLC0415  (the catalogue loads on first use)
 
         query = {
-            "include": NOT_GIVEN if isinstance(include, NotGiven) else _list(include, "include"),
+            "include": NOT_GIVEN if isinstance(include, NotGiven) else names(include, "include"),
             "include_obfuscation": include_obfuscation,
             "starting_after": starting_after,
             "stream": True if stream else NOT_GIVEN,
@@ -149,7 +176,7 @@ class HttpResponses:
         if starting_after is not NOT_GIVEN and not stream:
             msg = "starting_after says where a stream begins: give stream=True, too"
             raise LocalProtocolError(msg)
-        call = _get(path_of("responses", response_id), query, options, "retrieve")
+        call = reading(path_of("responses", response_id), query, options, "retrieve")
         return self._stream(call) if stream else self._client.http.object(call, Response)
 
     def delete(self, response_id: str, **options: Unpack[CallOptions]) -> None:
@@ -159,7 +186,7 @@ class HttpResponses:
             NotFoundError: there is no such response. For the others see the class.
         """
         call = Call(method="DELETE", path=path_of("responses", response_id), repeats=Repeats.ALWAYS)
-        self._client.http.body(_with_body(call, options, "delete"))
+        self._client.http.body(with_body(call, options, "delete"))
 
     def cancel(self, response_id: str, **options: Unpack[CallOptions]) -> wire.Response:
         """Cancel a response that is made in the background, and return it as it stands.
@@ -170,7 +197,7 @@ class HttpResponses:
         from realtime_sync.types.responses import Response  # noqa: PLC0415  (the catalogue loads on first use)
 
         call = Call(method="POST", path=path_of("responses", response_id, "cancel"), repeats=Repeats.ALWAYS)
-        return self._client.http.object(_with_body(call, options, "cancel"), Response)
+        return self._client.http.object(with_body(call, options, "cancel"), Response)
 
     def compact(
         self,
@@ -196,7 +223,7 @@ class HttpResponses:
 
         body = {
             "model": model,
-            "input": _one_or_many(input),
+            "input": one_or_many(input),
             "instructions": instructions,
             "previous_response_id": previous_response_id,
             "image": image,
@@ -206,7 +233,7 @@ class HttpResponses:
             "service_tier": service_tier,
         }
         call = Call(method="POST", path="/responses/compact", repeats=Repeats.ALWAYS)
-        return self._client.http.object(_with_body(call, options, "compact", body), CompactedResponse)
+        return self._client.http.object(with_body(call, options, "compact", body), CompactedResponse)
 
     @property
     def input_items(self) -> InputItems:
@@ -249,155 +276,10 @@ class HttpResponses:
         raise failure from cause
 
 
-class InputItems:
-    """What a stored response was asked. Any thread."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def list(
-        self,
-        response_id: str,
-        *,
-        after: str | NotGiven = NOT_GIVEN,
-        include: Iterable[str] | NotGiven = NOT_GIVEN,
-        limit: int | NotGiven = NOT_GIVEN,
-        order: str | NotGiven = NOT_GIVEN,
-        **options: Unpack[CallOptions],
-    ) -> ItemPages:
-        """Return the items: iterate over them, of all pages, or over its `pages()`. Nothing is asked before that.
-
-        Args:
-            response_id: of the response.
-            after: the id of the item after which to begin.
-            include: further parts of the items to return.
-            limit: items of one page, 1 to 100 (the server's default is 20).
-            order: "desc", the newest first, which is the server's default, or "asc".
-            options: see `HttpResponses`; `timeout` is for each page.
-        """
-        query = {
-            "after": after,
-            "include": NOT_GIVEN if isinstance(include, NotGiven) else _list(include, "include"),
-            "limit": limit,
-            "order": order,
-        }
-        path = path_of("responses", response_id, "input_items")
-        return ItemPages(self._client, _get(path, query, options, "input_items"))
-
-    __call__ = list  # noqa: A003  (the official SDK's name)
-
-
-class ItemPages:
-    """The items of a response, asked for page by page, anew for every loop. Any thread, a loop of its own each."""
-
-    def __init__(self, client: Client, call: Call) -> None:
-        self._client = client
-        self._call = call
-
-    def __iter__(self) -> Iterator[wire.ResponseItem]:
-        for page in self.pages():
-            yield from page.data or ()
-
-    def pages(self) -> Iterator[wire.ResponseItemList]:
-        """Iterate over the pages.
-
-        Raises:
-            NotFoundError: there is no such response. For the others see `HttpResponses`.
-        """
-        from realtime_sync.types.responses import ResponseItemList  # noqa: PLC0415  (the catalogue loads on first use)
-
-        call: Call | None = self._call
-        while call is not None:
-            page = self._client.http.object(call, ResponseItemList)
-            yield page
-            # A page that says that there is more, and not where, is the last one all the same.
-            more = page.has_more and page.last_id and page.last_id != call.query.get("after")
-            call = evolve(call, query={**call.query, "after": page.last_id}) if more else None
-
-
-class InputTokens:
-    """How many tokens an input has. Any thread."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def count(
-        self,
-        *,
-        conversation: str | wire.ResponseConversationParam | Map | NotGiven | None = NOT_GIVEN,
-        input: Input | NotGiven | None = NOT_GIVEN,  # noqa: A002  (the wire's name)
-        instructions: str | NotGiven | None = NOT_GIVEN,
-        model: str | NotGiven | None = NOT_GIVEN,
-        parallel_tool_calls: bool | NotGiven | None = NOT_GIVEN,
-        personality: str | NotGiven = NOT_GIVEN,
-        previous_response_id: str | NotGiven | None = NOT_GIVEN,
-        reasoning: wire.Reasoning | Map | NotGiven | None = NOT_GIVEN,
-        text: wire.InputTokenCountParamsText | Map | NotGiven | None = NOT_GIVEN,
-        tool_choice: wire.InputTokenCountParamsToolChoice | Map | NotGiven | None = NOT_GIVEN,
-        tools: Iterable[wire.Tool | Map] | NotGiven | None = NOT_GIVEN,
-        truncation: str | NotGiven = NOT_GIVEN,
-        **options: Unpack[CallOptions],
-    ) -> wire.InputTokenCountResponse:
-        """Count the tokens of what a request with the same arguments would give the model.
-
-        For what it raises see `HttpResponses`.
-        """
-        from realtime_sync.types.responses import InputTokenCountResponse  # noqa: PLC0415  (loads on first use)
-
-        body = {
-            "conversation": conversation,
-            "input": _one_or_many(input),
-            "instructions": instructions,
-            "model": model,
-            "parallel_tool_calls": parallel_tool_calls,
-            "personality": personality,
-            "previous_response_id": previous_response_id,
-            "reasoning": reasoning,
-            "text": text,
-            "tool_choice": tool_choice,
-            "tools": tools if tools is None else listed(tools, "tools"),
-            "truncation": truncation,
-        }
-        call = Call(method="POST", path="/responses/input_tokens", repeats=Repeats.ALWAYS)
-        return self._client.http.object(_with_body(call, options, "input_tokens", body), InputTokenCountResponse)
-
-    __call__ = count
-
-
-def _get(path: str, query: Mapping[str, Any], options: Mapping[str, Any], function: str) -> Call:
-    checked = call_options(options, function)
-    if checked.get("extra_body"):
-        msg = f"{function} has no body that extra_body could be part of"
-        raise LocalProtocolError(msg)
-    given = {name: value for name, value in query.items() if value is not NOT_GIVEN}
-    return Call(method="GET", path=path, query=given, repeats=Repeats.ALWAYS).with_options(checked)
-
-
-def _with_body(call: Call, options: Mapping[str, Any], function: str, fields: Mapping[str, Any] | None = None) -> Call:
-    """Return the call with its body (none if there is nothing in it) and the options of its caller."""
-    checked = call_options(options, function)
-    body = body_of(fields or {}, checked)
-    return evolve(call, body=body or None).with_options(checked)
-
-
 def _split(parameters: Mapping[str, Any]) -> tuple[CallOptions, dict[str, Any]]:
     """Return the options of a call and what is left."""
     options = {name: value for name, value in parameters.items() if name in OPTION_NAMES}
     return call_options(options, ""), {name: value for name, value in parameters.items() if name not in options}
-
-
-def _list(values: Iterable[str], name: str) -> list[str]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        msg = f"{name} is a list of texts, not {values!r}"
-        raise LocalProtocolError(msg)
-    return list(values)
-
-
-def _one_or_many(given: Any) -> Any:
-    """Return what is asked as the wire has it: text as it is, one item as a list of it."""
-    if isinstance(given, str | NotGiven) or given is None:
-        return given
-    return (given,) if isinstance(given, Mapping | WireObject | UnknownObject) else listed(given, "input")
 
 
 def _is_harmless(body: Mapping[str, Any]) -> bool:

@@ -122,6 +122,8 @@ def test_background_responses():
         started.close()
         with client.responses.retrieve(response_id, stream=True, starting_after=number - 1) as again:
             assert next(again).sequence_number == number
+        with client.responses.stream(response_id=response_id, starting_after=number) as again:
+            assert next(again).sequence_number == number + 1
             assert client.responses.cancel(response_id).status == "cancelled"
         assert client.responses.retrieve(response_id).status == "cancelled"
         plain = client.responses.create(model="m", input="hi")
@@ -223,6 +225,8 @@ def test_what_these_send(recorder):
         ("input_tokens", {"model": "m", "tools": 5}),
         ("input_tokens", {"model": "m", "tools": {"type": "function"}}),
         ("create", {"input": "x", "extra_body": {"stream": True}}),
+        ("stream", {"input": "x", "starting_after": 3}),
+        ("stream", {"response_id": "r", "model": "m"}),
     ],
 )
 def test_bad_input_is_refused(recorder, verb, keywords):
