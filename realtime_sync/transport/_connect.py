@@ -69,6 +69,7 @@ def connect(
             subprotocol=upgraded.subprotocol,
             received=upgraded.rest,
             codec=upgraded.codec,
+            secrets=request.secrets,
         )
     except BaseException:
         route.close()

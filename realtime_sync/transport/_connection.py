@@ -16,6 +16,7 @@ from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import FrameParser, Opcode, build_frame
 from realtime_sync.transport._outbox import Outbox, Outgoing, Unframed
 from realtime_sync.transport._process import forks
+from realtime_sync.transport._request import redacted
 from realtime_sync.transport._role import Role
 from realtime_sync.transport._servicer import CloseRequest, Servicer
 from realtime_sync.transport._stream import Stream
@@ -55,6 +56,7 @@ class Connection:
         "_is_framed_late",
         "_options",
         "_role",
+        "_secrets",
         "_servicer",
         "_stream",
         "_waker",
@@ -72,8 +74,10 @@ class Connection:
         subprotocol: str | None,
         received: bytes = b"",
         codec: Codec | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> None:
         self._forks = forks.count
+        self._secrets = secrets
         self._options = options
         self._stream = stream
         self._waker = Waker()
@@ -261,6 +265,10 @@ class Connection:
     def messages_received(self) -> int:
         """Messages that were read, handed out or not."""
         return self._servicer.messages_received
+
+    def redact(self, text: str) -> str:
+        """Return text from the server without any credential of the upgrade request that it repeats."""
+        return redacted(text, self._secrets)
 
     def fileno(self) -> int:
         """Return the socket's descriptor, -1 once it is dropped. Not for reading or writing."""

@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -131,9 +131,14 @@ class Request:
 
     def redact(self, text: str) -> str:
         """Return text from the server without any credential of ours that it repeats."""
-        for secret in self.secrets:
-            text = text.replace(secret, "[redacted]")
-        return text
+        return redacted(text, self.secrets)
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Return text without any of these."""
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    return text
 
 
 def is_loopback(host: str) -> bool:

@@ -7,8 +7,10 @@ import threading
 
 import pytest
 
-from realtime_sync.errors import ClosedError, LocalProtocolError
+from realtime_sync import Client
+from realtime_sync.errors import ClosedError, LocalProtocolError, ServerError
 from realtime_sync.session import _reader
+from realtime_sync.session._acknowledgements import error_fields
 from realtime_sync.session._context import ClosesOnExit
 from tests.support.waiting import run_in_thread, wait_until
 
@@ -118,3 +120,22 @@ def test_a_context_manager_has_a_close_of_its_own():
     """The class that only gives the `with` says so."""
     with pytest.raises(NotImplementedError), ClosesOnExit():
         pass
+
+
+@pytest.mark.parametrize("kind", ["error", "response.error"])
+def test_a_server_that_quotes_the_key(scripted, caplog, kind):
+    """It shows neither in the exception, nor in the event, nor in a log; all else is as the server said it."""
+    client = Client(base_url=scripted.base_url, api_key="sk-very-secret")
+    said = {"type": "invalid_request_error", "code": "c", "message": "no: sk-very-secret, Bearer sk-very-secret"}
+    with client.realtime.connect(model="m") as rt:
+        peer = scripted.accept()
+        asking = run_in_thread(rt.request, {"type": "conversation.item.delete", "item_id": "i", "event_id": "e_1"})
+        peer.receive()
+        peer.send("error", error={**said, "event_id": "e_1"})
+        error = pytest.raises(ServerError, asking.result).value
+        peer.send(kind, error={**said, "param": "second"})
+        while error_fields(told := rt.receive(10))["param"] != "second":
+            pass
+        assert error_fields(told)["message"] == "no: [redacted], [redacted]"
+    assert "no: [redacted], [redacted] (code c" in str(error)
+    assert "very-secret" not in f"{error!r} {error.event} {told} {caplog.text}"
