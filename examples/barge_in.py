@@ -42,6 +42,7 @@ def main() -> None:
             print(f"\n[the user spoke: {position.played_ms} ms had been heard, {done.audio_end_ms} ms are kept]")
 
         rt.on("input_audio_buffer.speech_started", stop_talking, urgent=True)
+        truncated = stack.enter_context(rt.subscribe("conversation.item.truncated"))
 
         print("bot> ", end="")
         speaking = False
@@ -59,7 +60,7 @@ def main() -> None:
                             rt.input_audio_buffer.append(piece)
             turn = stream.turn()
         print(f"the turn ended with status {turn.status!r}")
-        rt.wait_for("conversation.item.truncated", timeout=10)
+        truncated.get(timeout=10)
         print("the server has forgotten what was not heard")
 
 
