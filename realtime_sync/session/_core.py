@@ -52,11 +52,6 @@ logger = logging.getLogger("realtime_sync")
 
 _numbers = itertools.count(1)
 
-TICK_SECONDS = 5.0
-PAUSE_LOG_SECONDS = 10.0
-MAX_LOGGED_TYPES = 256
-BATCH = 128
-"""Events routed per hold of the lock, so that a consumer never waits long for it."""
 CLOSE_MARGIN = 0.15
 """Seconds that `close` allows beyond `close_timeout` for threads to end."""
 

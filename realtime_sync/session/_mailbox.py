@@ -73,11 +73,7 @@ class Mailbox(EventQueue):
         return len(self._entries) > (self.low_mark if self._flow.paused else self.high_mark - 1)
 
     def take_routed(self) -> Entry | None:
-        """Return the oldest entry if nothing else is to be done: the short way of `take`, None where that decides.
-
-        Raises:
-            SlowConsumer: as `take`.
-        """
+        """Return the oldest entry if nothing else is to be done: the short way of `take`, None where that decides."""
         with self._lock:
             return self._pop() if self._routed and self.attended else None
 
@@ -89,17 +85,14 @@ class Mailbox(EventQueue):
         """
         with self._lock:
             self.attended = True
-            self._tell_of_gap()
         return EventQueue.take(self, deadline)
 
-    def _pop(self) -> Entry:
-        self._tell_of_gap()
-        return EventQueue._pop(self)  # noqa: SLF001  (the same, of its base)
-
-    def _tell_of_gap(self) -> None:
+    def _look(self) -> None:
+        # Nobody gets past a gap without coming here, as dropping entries leaves none that may be taken without a look.
         dropped, self.dropped_unseen = self.dropped_unseen, 0
         if dropped:
             raise SlowConsumer(dropped=dropped)
+        self._routed = len(self._entries)
 
     def _shrink(self, max_bytes: int, max_events: int | None) -> int:
         """Drop the oldest entries down to the limits, keeping the newest one whatever its size."""

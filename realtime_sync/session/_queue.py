@@ -143,7 +143,7 @@ class EventQueue:
             if entry is not None:
                 return entry
             with self._session_lock, self._lock:
-                self._routed = len(self._entries)
+                self._look()
                 if self._routed:
                     return self._pop()
                 end = self._end
@@ -153,6 +153,10 @@ class EventQueue:
                 park_at_exit()
                 raise end() or StopIteration
             self._wait(deadline)
+
+    def _look(self) -> None:
+        """Find out what was routed; the caller holds both locks."""
+        self._routed = len(self._entries)
 
     def _take_routed(self) -> Entry | None:
         with self._lock:
