@@ -280,8 +280,8 @@ def start(
     call = Call(wants=Wants.of(body, lane, fork=fork), body=body, queue=core.new_queue(), wake=waiter.wake)
     stream = ResponseStream(core, api, call, deadline)
     try:
-        _wait_for_lane(core, api, call, waiter, deadline)
-        _send(core, api, call, deadline)
+        message = _wait_for_lane(core, api, call, waiter, deadline)
+        _send(core, message, call, deadline)
     except ConnectionClosed as error:
         error.replay_safe = error.replay_safe or stream._surely_unsent()  # noqa: SLF001  (same module)
         raise
@@ -291,12 +291,15 @@ def start(
     return stream
 
 
-def _wait_for_lane(core: Core, api: ResponsesApi, call: Call, waiter: Waiter, deadline: Deadline) -> None:
+def _wait_for_lane(core: Core, api: ResponsesApi, call: Call, waiter: Waiter, deadline: Deadline) -> dict[str, Any]:
+    """Return what to send, once the request has a lane."""
     with core.lock:
         if core.ended is not None:
             raise core.closed_error()
         core.open_queue_locked(call.queue)  # type: ignore[arg-type]  # it has one
         api.book.enter(call)
+        if call.phase is Phase.GRANTED:
+            return api.book.message(call)
     try:
         core.flow.begin_wait(waiter)
         while not (woken := waiter.wait(_slice(deadline))):
@@ -310,8 +313,10 @@ def _wait_for_lane(core: Core, api: ResponsesApi, call: Call, waiter: Waiter, de
     if not woken:
         msg = f"the request could not be sent in time: {call.phase.value}"
         raise RequestTimeout(msg, replay_safe=True)
-    if call.phase is Phase.WAITING:
-        raise core.closed_error()
+    with core.lock:
+        if call.phase is Phase.WAITING:
+            raise core.closed_error()
+        return api.book.message(call)
 
 
 def _slice(deadline: Deadline) -> float:
@@ -319,9 +324,7 @@ def _slice(deadline: Deadline) -> float:
     return REST_SECONDS if left is None else min(REST_SECONDS, left)
 
 
-def _send(core: Core, api: ResponsesApi, call: Call, deadline: Deadline) -> None:
-    with core.lock:
-        message = api.book.message(call)
+def _send(core: Core, message: dict[str, Any], call: Call, deadline: Deadline) -> None:
     try:
         core.send(message, deadline=deadline, claim=call)
     except SendTimeout as error:

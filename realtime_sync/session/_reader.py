@@ -248,6 +248,8 @@ class Reader:
                 each.put_locked(entry)
             if matches.registrations:
                 core.dispatch_locked(event, observers.claim(matches.registrations), entry[2])
+        if event.type not in self._special:
+            return
         if core.acknowledgements.is_answer(event.type):
             core.acknowledgements.answered(event)
         elif event.type == "error":
