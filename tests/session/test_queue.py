@@ -26,6 +26,20 @@ def put(queue, *numbers, size=1):
             queue.put_locked((number, f"event {number}", size))
 
 
+def start_takers(queue, count):
+    """Have so many threads take until the end; return what each of them gets, and the threads."""
+    taken: list[list[int]] = [[] for _ in range(count)]
+
+    def consume(mine):
+        while True:
+            try:
+                mine.append(queue.take(Deadline(None))[0])
+            except StopIteration:
+                return
+
+    return taken, [run_in_thread(consume, mine) for mine in taken]
+
+
 def test_entries_come_out_in_order():
     """What goes in first comes out first."""
     queue = make_queue()
@@ -81,24 +95,13 @@ def test_one_entry_may_be_larger_than_the_limit():
 def test_many_takers_share_without_loss_or_duplicates():
     """Several threads taking at once see every entry exactly once, and all of them wake at the end."""
     queue = make_queue()
-    taken: list[list[int]] = [[] for _ in range(4)]
-
-    def consume(mine):
-        while True:
-            try:
-                mine.append(queue.take(Deadline(None))[0])
-            except StopIteration:
-                return
-
-    threads = [threading.Thread(target=consume, args=(mine,)) for mine in taken]
-    for thread in threads:
-        thread.start()
+    taken, takers = start_takers(queue, 4)
     for number in range(2000):
         put(queue, number)
     with queue._session_lock:
         queue.end_locked(lambda: None)
-    for thread in threads:
-        thread.join(30)
+    for taker in takers:
+        taker.result()
     assert sorted(number for mine in taken for number in mine) == list(range(2000))
     assert all(mine == sorted(mine) for mine in taken)
 
@@ -142,20 +145,12 @@ def test_removing_what_may_be_taken_already():
 def test_takers_and_removers_at_once():
     """What several threads take while others remove comes once, in order, and is accounted for."""
     queue = make_queue()
-    taken: list[list[int]] = [[] for _ in range(3)]
-
-    def consume(mine):
-        while True:
-            try:
-                mine.append(queue.take(Deadline(None))[0])
-            except StopIteration:
-                return
+    taken, takers = start_takers(queue, 3)
 
     def remove():
         with queue._session_lock:
             queue.remove_locked(lambda event: event.endswith("7"))
 
-    takers = [run_in_thread(consume, mine) for mine in taken]
     for start in range(0, 3000, 10):
         put(queue, *range(start, start + 10))
         remove()
