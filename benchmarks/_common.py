@@ -176,7 +176,23 @@ def masked(event: dict[str, Any]) -> bytes:
 # -- the peer -----------------------------------------------------------------------------------------------------
 
 
-class Peer:
+class _Process:
+    """A process that ends with its standard input. A context manager that ends it."""
+
+    process: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Peer(_Process):
     """The peer's process, and where it listens. A context manager that ends it."""
 
     def __init__(self, pem: str | None, ca_file: str | None) -> None:
@@ -207,16 +223,6 @@ class Peer:
     def target(self, **query: Any) -> dict[str, Any]:
         """Return a `Target` for a job, as JSON can carry it."""
         return {"port": self.port, "ca_file": self.ca_file, "query": query}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @contextlib.contextmanager
@@ -269,7 +275,7 @@ def measure(script: str, row: Row, **job: Any) -> dict[str, Any]:
     return result
 
 
-class Worker:
+class Worker(_Process):
     """A process for one row that measures again and again, one batch when it is told to. A context manager that ends it.
 
     So clients can take turns every few milliseconds: what a machine shared with others does in the meantime meets all.
@@ -303,16 +309,6 @@ class Worker:
             raise RuntimeError(msg)
         result: dict[str, Any] = json.loads(line)
         return result
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 def serve_batches(batch: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class InputItems:
         """
         query = {
             "after": after,
-            "include": NOT_GIVEN if isinstance(include, NotGiven) else names(include, "include"),
+            "include": names(include, "include"),
             "limit": limit,
             "order": order,
         }

@@ -168,7 +168,7 @@ class HttpResponses:
         from realtime_sync.types.responses import Response  # noqa: PLC0415  (the catalogue loads on first use)
 
         query = {
-            "include": NOT_GIVEN if isinstance(include, NotGiven) else names(include, "include"),
+            "include": names(include, "include"),
             "include_obfuscation": include_obfuscation,
             "starting_after": starting_after,
             "stream": True if stream else NOT_GIVEN,

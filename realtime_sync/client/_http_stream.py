@@ -21,7 +21,7 @@ from realtime_sync.errors import (
 from realtime_sync.http import SseParser
 from realtime_sync.responses._events import ENDS, ERRORS, request_error
 from realtime_sync.responses._result import ResultBuilder
-from realtime_sync.session import ClosesOnExit
+from realtime_sync.session import QUOTING, ClosesOnExit, without_secrets
 from realtime_sync.types import UndecodableEvent, UnknownEvent
 from realtime_sync.wire import event_decoder, json
 
@@ -36,8 +36,6 @@ __all__ = ["HttpResponseStream", "checked", "interrupted"]
 _DONE: Final = "[DONE]"
 _TEXT: Final = "response.output_text.delta"
 _ERROR: Final = "error"
-_QUOTED: Final = ERRORS | {"response.failed"}
-"""Events whose text becomes that of an exception: no credential of ours may be in it."""
 _EXCERPT: Final = 64 * 1024
 
 
@@ -136,10 +134,10 @@ class HttpResponseStream(ClosesOnExit):
 
     def _event(self, sent: ServerSentEvent) -> Any:
         event = self._read(sent)
-        if event.type in _QUOTED and (shown := self._answer.redact(sent.data)) != sent.data:
-            redacted = self._read(evolve(sent, data=shown))
-            if redacted.type == event.type:  # Else the key is a word of the protocol, and no secret.
-                event = redacted
+        if event.type in QUOTING:
+            event = without_secrets(
+                event, sent.data, self._answer.redact, lambda text: self._read(evolve(sent, data=text))
+            )
         self._builder.add(event)
         self._is_over = event.type in ENDS or event.type in ERRORS
         return event

@@ -37,12 +37,14 @@ def with_body(call: Call, options: Mapping[str, Any], function: str, fields: Map
     return evolve(call, body=body or None).with_options(checked)
 
 
-def names(values: Iterable[str], name: str) -> list[str]:
-    """Return a list of texts, as given.
+def names(values: Iterable[str] | NotGiven, name: str) -> list[str] | NotGiven:
+    """Return a list of texts, as given; what was not given, as it is.
 
     Raises:
         LocalProtocolError: it is none.
     """
+    if isinstance(values, NotGiven):
+        return values
     if isinstance(values, str) or not isinstance(values, Iterable):
         msg = f"{name} is a list of texts, not {values!r}"
         raise LocalProtocolError(msg)

@@ -17,6 +17,7 @@ from realtime_sync.session._local_events import (
 from realtime_sync.session._names import body_of
 from realtime_sync.session._observers import Registration
 from realtime_sync.session._queue import Empty, Entry, EventQueue
+from realtime_sync.session._quoting import QUOTING, without_secrets
 from realtime_sync.session._recovery import Redial, Resumption
 from realtime_sync.session._session import REQUEST_TIMEOUT, Session
 from realtime_sync.session._stats import Stats
@@ -26,6 +27,7 @@ from realtime_sync.transport import Deadline, Waiter
 __all__ = [
     "DISCARD",
     "DROP",
+    "QUOTING",
     "REQUEST_TIMEOUT",
     "Api",
     "CallbackError",
@@ -54,4 +56,5 @@ __all__ = [
     "body_of",
     "error_fields",
     "server_error",
+    "without_secrets",
 ]

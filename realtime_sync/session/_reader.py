@@ -18,6 +18,7 @@ from realtime_sync.session._dispatcher import Call
 from realtime_sync.session._local_events import Closed
 from realtime_sync.session._observers import Matches
 from realtime_sync.session._queue import Entry, EventQueue
+from realtime_sync.session._quoting import QUOTING, without_secrets
 from realtime_sync.types import UndecodableEvent, UnknownEvent
 from realtime_sync.wire import event_decoder, json
 
@@ -33,8 +34,6 @@ TICK_SECONDS = 5.0
 UNSENT_SECONDS = 0.05
 PAUSE_LOG_SECONDS = 10.0
 MAX_LOGGED_TYPES = 256
-QUOTING = frozenset({"error", "response.error", "response.failed"})
-"""Events that say in words what went wrong: a server may quote the request in them."""
 BATCH = 128
 """Events routed per hold of the lock, so that a consumer never waits long for it."""
 
@@ -186,7 +185,8 @@ class Reader:
         for message in messages:
             event = decode(message)
             if event.type in QUOTING:
-                event = self._without_secrets(event, message)
+                text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+                event = without_secrets(event, text, core.connection.redact, decode)
             number += 1
             length = len(message)
             size += length
@@ -208,15 +208,6 @@ class Reader:
                 wake()
         while self._effects:
             self._effects.pop(0)()
-
-    def _without_secrets(self, event: Any, message: str | bytes) -> Any:
-        """Return an event that may become an exception, or a line in a log, without a key of ours that it repeats."""
-        text = message if isinstance(message, str) else message.decode("utf-8", "replace")
-        shown = self._core.connection.redact(text)
-        if shown == text:
-            return event
-        redacted = self._decode(shown)
-        return redacted if redacted.type == event.type else event  # Else the key is a word of the protocol, no secret.
 
     def _route_all_locked(self, entries: list[Entry], size: int) -> None:
         """Route a batch: at once to the mailbox while nobody else can want it, else one by one."""
