@@ -76,7 +76,7 @@ class CallsResource:
             raise LocalProtocolError(msg)
         content = ("application/sdp", sdp.encode())
         if not isinstance(session, NotGiven):
-            config = json.write(_typed(plain_object(session))).encode()
+            config = json.write(_typed(plain_object(session)))
             content = multipart([("sdp", *content), ("session", "application/json", config)])
         call = Call(
             method="POST",

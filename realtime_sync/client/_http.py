@@ -277,7 +277,7 @@ class HttpCaller:
         headers = {"Accept": call.accept}
         content_type, body = call.content or ("application/json", None)
         if call.body is not None:
-            body = json.write(call.body).encode()
+            body = json.write(call.body)
         if body is not None:
             headers["Content-Type"] = content_type
         if call.accept != "text/event-stream":

@@ -11,6 +11,7 @@ from attrs import define, field
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._events import refused_event_id
 from realtime_sync.realtime._input_book import TRANSCRIPT_ENDS
+from realtime_sync.realtime._item_ids import identify_item
 from realtime_sync.realtime._mirror import MIRRORED, ConversationMirror
 from realtime_sync.realtime._resume import RealtimeResumption
 from realtime_sync.realtime._rules import HARMLESS_CODES, RULES, error_code
@@ -107,6 +108,8 @@ class RealtimeApi:
     def complete(self, data: dict[str, Any]) -> None:
         if data.get("event_id") is None:
             data["event_id"] = self._core.new_event_id()
+        if self.resumption is not None:
+            identify_item(data)  # By its id the fate of an item can be told that went out when a connection was lost.
 
     def new_queue_locked(self) -> EventQueue:
         """Make and open a queue for a turn."""

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from realtime_sync.audio import AudioFormat, AudioSource, chunks
 from realtime_sync.errors import LocalProtocolError
-from realtime_sync.realtime._resources import new_item_id
+from realtime_sync.realtime._item_ids import new_item_id
 from realtime_sync.realtime._settings import InputSettings, fields_of, output_format
 from realtime_sync.realtime._source import AudioInput
 from realtime_sync.types import WireObject

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import secrets
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import LocalProtocolError, RealtimeSyncError
+from realtime_sync.realtime._item_ids import new_item_id
 from realtime_sync.realtime._settings import fields_of
 from realtime_sync.session import REQUEST_TIMEOUT
 
@@ -28,7 +28,6 @@ __all__ = [
     "ResponseResource",
     "SessionResource",
     "audio_pieces",
-    "new_item_id",
 ]
 
 MAX_APPEND_BYTES = 15 * 2**20
@@ -280,11 +279,6 @@ class ResponseResource(_Resource):
         return self._send(
             "response.cancel", fields, event_id=event_id, extra_body=extra_body, wait=wait, timeout=timeout
         )
-
-
-def new_item_id() -> str:
-    """Return an id of our own for an item, so that its acknowledgement can be told by it."""
-    return f"item_{secrets.token_hex(10)}"
 
 
 def audio_pieces(audio: bytes | bytearray | memoryview | str) -> Iterator[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from realtime_sync.errors import ConnectionClosed, LocalProtocolError, RealtimeSyncError, RequestTimeout, SendTimeout
 from realtime_sync.realtime._api import RealtimeApi
-from realtime_sync.realtime._resources import audio_pieces, new_item_id
+from realtime_sync.realtime._item_ids import new_item_id
+from realtime_sync.realtime._resources import audio_pieces
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
 from realtime_sync.realtime._source import AudioInput
 from realtime_sync.realtime._state import TurnState

@@ -12,13 +12,13 @@ from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.realtime._api import SESSION_EVENTS, RealtimeApi
 from realtime_sync.realtime._content import turn_input
 from realtime_sync.realtime._interruption import Interruption, interrupt
+from realtime_sync.realtime._item_ids import identify_item
 from realtime_sync.realtime._resources import (
     ConversationResource,
     InputAudioBufferResource,
     OutputAudioBufferResource,
     ResponseResource,
     SessionResource,
-    new_item_id,
 )
 from realtime_sync.realtime._settings import name_of_tool
 from realtime_sync.realtime._stream import Turns, TurnStream, start_turn, with_token
@@ -84,16 +84,6 @@ class RealtimeSession(WaitsByName):
         """response.create and cancel."""
         return ResponseResource(self)
 
-    def send(self, event: ClientEvent | Mapping[str, Any], *, extra_body: Mapping[str, Any] | None = None) -> str:
-        """As `Session.send`. If the session reconnects, an item without an id gets one: by it its fate can be told."""
-        if self._core.recovery is None:
-            return super().send(event, extra_body=extra_body)
-        self._core.check()
-        data = _identified(self._core.complete(body_of(self._api.registry, event, extra_body)))
-        self._core.send(data)
-        event_id: str = data["event_id"]
-        return event_id
-
     def request(
         self,
         event: ClientEvent | Mapping[str, Any],
@@ -103,7 +93,8 @@ class RealtimeSession(WaitsByName):
     ) -> Any:
         """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
         self._core.check()
-        data = _identified(self._core.complete(body_of(self._api.registry, event, extra_body)))
+        data = self._core.complete(body_of(self._api.registry, event, extra_body))
+        identify_item(data)
         if data["type"] == "response.create":
             # Its answer names nothing but the metadata: with a token in it, there is no doubt whose it is.
             given = data.get("response")
@@ -301,10 +292,3 @@ class RealtimeSession(WaitsByName):
         running = () if self._core.forked else self._api.tools.executor.running()
         if running:
             logger.warning("close() left tools running: %s", ", ".join(running))
-
-
-def _identified(data: dict[str, Any]) -> dict[str, Any]:
-    """Give the item that an event adds, if it adds one, an id of ours if it has none."""
-    if data["type"] == "conversation.item.create" and isinstance(item := data.get("item"), Mapping):
-        data["item"] = {**item, "id": item.get("id") or new_item_id()}
-    return data

@@ -56,7 +56,8 @@ class Pending:
     rule: Rule
     key: str | None
     waited_for: bool
-    sent_at: float = field(factory=time.monotonic)
+    sent_at: float = 0.0
+    """Monotonic seconds, from `Acknowledgements.place` on."""
     answer: Any = None
     error: BaseException | None = None
     suspect: Any = None
@@ -98,13 +99,14 @@ class Acknowledgements:
     """How many events of ours were answered, refusals included."""
     _by_event_id: dict[str, Pending] = field(init=False, factory=dict)
     _lines: dict[tuple[str, ...], _Line] = field(init=False, factory=dict)
-    _answer_types: dict[str, list[Rule]] = field(init=False, factory=dict)
+    answer_types: dict[str, list[Rule]] = field(init=False, factory=dict)
+    """By the type of a server event the rules that it may be the answer of."""
 
     def __attrs_post_init__(self) -> None:
         """Turn the table round: the reader asks by the type of the answer."""
         for rule in self._rules.values():
             for answer in rule.answers:
-                self._answer_types.setdefault(answer, []).append(rule)
+                self.answer_types.setdefault(answer, []).append(rule)
 
     def register(self, data: Mapping[str, Any], *, waited_for: bool) -> Pending | None:
         """Note an event that is being queued. Events matched by id are noted if somebody waits, or with `notes_all`."""
@@ -133,20 +135,13 @@ class Acknowledgements:
             self._make_room()
         self._by_event_id[pending.event_id] = pending
 
-    @property
-    def answer_types(self) -> frozenset[str]:
-        return frozenset(self._answer_types)
-
-    def is_answer(self, event_type: str) -> bool:
-        return event_type in self._answer_types
-
     def unanswered(self) -> list[str]:
         """Return the event ids of all entries, in order."""
         return list(self._by_event_id)
 
     def answered(self, event: Any) -> None:
         """Match an event that may be an answer."""
-        for rule in self._answer_types[event.type]:
+        for rule in self.answer_types[event.type]:
             if rule.sent_key is None:
                 self._answer_line(rule, event)
             elif rule.received_key is not None:
@@ -195,7 +190,9 @@ class Acknowledgements:
         self._lines.clear()
 
     def _append_to_line(self, pending: Pending) -> None:
-        line = self._lines.setdefault(pending.rule.answers, _Line())
+        line = self._lines.get(pending.rule.answers)
+        if line is None:
+            line = self._lines[pending.rule.answers] = _Line()
         while line.entries and line.entries[0].is_forgotten():
             self.forget(line.entries[0])
         if len(line.entries) >= MAX_PENDING:
@@ -221,9 +218,10 @@ class Acknowledgements:
             # One answer is in; which entry goes is all the same, but the old ones expire first.
             self.forget(line.entries[-1])
             return
-        pending = line.entries[0]
+        pending = line.entries.popleft()
+        line.in_doubt = False  # If it was, this was the last one.
+        self._by_event_id.pop(pending.event_id, None)
         self.answers += 1
-        self.forget(pending)
         pending.resolve_locked(answer=event)
 
     def _answer_by_key(self, rule: Rule, key: str | None, event: Any) -> None:

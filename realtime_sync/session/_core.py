@@ -43,7 +43,7 @@ from realtime_sync.session._reader import Reader
 from realtime_sync.session._recent import Recent
 from realtime_sync.session._recovery import Recovery, Redial, Resumption
 from realtime_sync.session._stats import Stats
-from realtime_sync.transport import Connection, Deadline, Outgoing, Waiter, park_at_exit
+from realtime_sync.transport import Connection, Deadline, Waiter, park_at_exit
 from realtime_sync.wire import json, to_wire
 
 __all__ = ["Core"]
@@ -98,11 +98,12 @@ class Core:
     observers: ObserverIndex = field(init=False, factory=ObserverIndex, repr=False)
     recent: Recent = field(init=False, factory=Recent, repr=False)
     number: int = field(init=False, default=0)
-    events_sent: int = field(init=False, default=0)
     generation: int = field(init=False, default=0)
     """How many connections were lost: what was meant for one of them is not for this one."""
     _bytes_before: tuple[int, int] = field(init=False, default=(0, 0))
     """Received and sent on connections before this one."""
+    _sent_before: int = field(init=False, default=0)
+    """Events sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
     opened: bool = field(init=False, default=False)
     ended: ConnectionClosed | None = field(init=False, default=None)
@@ -157,9 +158,14 @@ class Core:
         with self.lock:
             received, sent = self._bytes_before
             self._bytes_before = (received + self.connection.bytes_received, sent + self.connection.bytes_sent)
+            self._sent_before += self.connection.messages_sent
             self.connection = connection
         if self.closing:  # By somebody who may have closed the old one.
             self.close_connection()
+
+    def taken_back_locked(self, count: int) -> None:
+        """Note that as many events of this connection are yet to be sent: they are counted again then."""
+        self._sent_before -= count
 
     def _wake(self) -> None:
         self.connection.wake()
@@ -243,7 +249,7 @@ class Core:
             both = (self.callbacks, self.urgent)
             return Stats(
                 events_received=self.number,
-                events_sent=self.events_sent,
+                events_sent=self._sent_before + self.connection.messages_sent,
                 bytes_received=self._bytes_before[0] + self.connection.bytes_received,
                 bytes_sent=self._bytes_before[1] + self.connection.bytes_sent,
                 unknown_events=self.reader.unknown,
@@ -272,9 +278,6 @@ class Core:
             LocalProtocolError: it has no type, or a value that cannot be sent.
         """
         data = to_wire(event)
-        if not isinstance(data.get("type"), str):
-            msg = "an event needs a 'type', a string"
-            raise LocalProtocolError(msg)
         self.api.complete(data)
         return data
 
@@ -296,16 +299,18 @@ class Core:
             ConnectionClosed: the connection is closed or closing.
         """
         self.check()
-        outgoing = self.connection.prepare(json.write(data))
+        outgoing = self.connection.prepare_encoded(json.write(data))
         if pending is None:
             pending = self.acknowledgements.make(data, waited_for=False)
+        held = Held(data, outgoing, claim, pending)
         try:
             while True:
                 with self.lock:
                     position = self.number
-                    offered = self._offer_locked(data, outgoing, claim, pending)
-                if offered:
-                    break
+                    if self.ended is not None:
+                        raise self.closed_error()  # noqa: TRY301  # explained below, as what the connection raises
+                    if self.queue_locked(held) if self.holder is None else self.holder.offer_locked(held):
+                        break
                 self._wait_admission(deadline)
             self._local.position = position
             self.connection.pump()
@@ -325,31 +330,19 @@ class Core:
             return error
         return self.closed_error()
 
-    def _offer_locked(
-        self, data: Mapping[str, Any], outgoing: Outgoing, claim: object, pending: Pending | None
-    ) -> bool:
-        """Register an event and queue it, or hold it for the next connection, as one step; return if there was room."""
-        if self.ended is not None:
-            raise self.closed_error()
-        held = Held(data, outgoing, claim, pending)
-        return self.queue_locked(held) if self.holder is None else self.holder.offer_locked(held)
-
     def queue_locked(self, held: Held) -> bool:
         """Register an event and queue it on the connection, as one step; return whether there was room."""
-        queued_before, sent_before = self.connection.messages_sent, self.events_sent
+        queued_before = self.connection.messages_sent
         try:
             if held.pending is not None:
                 self.acknowledgements.place(held.pending)
             if self.connection.offer(held.outgoing):
-                self.events_sent += 1
                 self._note_queued_locked(held, queued_before)
                 return True
         except BaseException:
             # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
             # the connection's count tells which.
-            queued = self.connection.messages_sent - queued_before
-            self.events_sent = sent_before + queued
-            if not queued:
+            if self.connection.messages_sent == queued_before:
                 if held.pending is not None:
                     self.acknowledgements.forget(held.pending)
             elif self.holder is not None and not self.holder.ledger.knows_locked(held):

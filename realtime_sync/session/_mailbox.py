@@ -83,8 +83,9 @@ class Mailbox(EventQueue):
         Raises:
             SlowConsumer: events were dropped before the next one; the call after this goes on.
         """
-        with self._lock:
-            self.attended = True
+        if not self.attended:
+            with self._lock:
+                self.attended = True
         return EventQueue.take(self, deadline)
 
     def _look(self) -> None:

@@ -41,7 +41,7 @@ def body_of(registry: str, event: Any, extra_body: Mapping[str, Any] | None) -> 
         LocalProtocolError: the event is a mapping with a field that no event of its type has; or `extra_body` is no
             mapping, or has a ``type``, which is the event's alone.
     """
-    if isinstance(event, Mapping) and isinstance(kind := event.get("type"), str):
+    if (event.__class__ is dict or isinstance(event, Mapping)) and isinstance(kind := event.get("type"), str):
         known = field_names(registry, kind)
         if known is not None and not event.keys() <= known:
             name = next(each for each in event if each not in known)

@@ -86,12 +86,11 @@ class ObserverIndex:
     """Used `once` registrations whose call may not have begun: `off` still reaches them."""
     _queues: list[tuple[tuple[Pattern, ...], EventQueue]] = field(init=False, factory=list)
     _cache: dict[tuple[str, str], Matches | None] = field(init=False, factory=dict)
-
-    @property
-    def empty(self) -> bool:
-        return not self.registrations and not self._queues
+    empty: bool = field(init=False, default=True)
+    """Whether there are no observers. Cleared before one is added, so that no interrupt leaves it wrong."""
 
     def add(self, registration: Registration) -> None:
+        self.empty = False
         self.registrations.append(registration)
         self._cache.clear()
 
@@ -118,15 +117,20 @@ class ObserverIndex:
     def _discard(self, registration: Registration) -> None:
         if registration in self.registrations:
             self.registrations.remove(registration)
-        self._cache.clear()
+        self._changed()
 
     def add_queue(self, patterns: tuple[Pattern, ...], queue: EventQueue) -> None:
+        self.empty = False
         self._queues.append((patterns, queue))
         self._cache.clear()
 
     def remove_queue(self, queue: EventQueue) -> None:
         self._queues = [each for each in self._queues if each[1] is not queue]
+        self._changed()
+
+    def _changed(self) -> None:
         self._cache.clear()
+        self.empty = not self.registrations and not self._queues
 
     def queues(self) -> list[EventQueue]:
         return [queue for _, queue in self._queues]

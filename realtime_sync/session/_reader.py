@@ -67,7 +67,7 @@ class Reader:
         """Make the thread; the session starts it."""
         core = self._core
         self._decode = event_decoder(core.api.registry)
-        self._special = core.api.tracked | core.acknowledgements.answer_types | {"error"}
+        self._special = core.api.tracked.union(core.acknowledgements.answer_types, {"error"})
         self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     def _run(self) -> None:
@@ -149,13 +149,12 @@ class Reader:
         core = self._core
         with core.lock:
             try:
-                if not core.connection.offer(core.connection.prepare(json.write(data))):
+                if not core.connection.offer(core.connection.prepare_encoded(json.write(data))):
                     return False
             except ConnectionClosed:
                 return True  # The end is on its way to everybody who cares.
             core.acknowledgements.register(data, waited_for=False)
             core.api.sent_locked(data, claim)
-            core.events_sent += 1
         core.connection.pump()
         return True
 
@@ -182,9 +181,12 @@ class Reader:
         number = core.number
         size = 0
         entries: list[Entry] = []
+        kinds: set[str] = set()
         for message in messages:
             event = decode(message)
-            if event.type in QUOTING:
+            kind = event.type
+            kinds.add(kind)
+            if kind in QUOTING:
                 text = message if isinstance(message, str) else message.decode("utf-8", "replace")
                 event = without_secrets(event, text, core.connection.redact, decode)
             number += 1
@@ -200,7 +202,7 @@ class Reader:
                 try:
                     core.number = number
                     core.recent.extend(entries, size)
-                    self._route_all_locked(entries, size)
+                    self._route_all_locked(entries, kinds, size)
                 finally:
                     core.flow.wakes = None
         finally:
@@ -209,16 +211,14 @@ class Reader:
         while self._effects:
             self._effects.pop(0)()
 
-    def _route_all_locked(self, entries: list[Entry], size: int) -> None:
+    def _route_all_locked(self, entries: list[Entry], kinds: set[str], size: int) -> None:
         """Route a batch: at once to the mailbox while nobody else can want it, else one by one."""
         core, api = self._core, self._core.api
-        if core.observers.empty and not api.has_routes_locked():
-            kinds = {entry[1].type for entry in entries}
-            if self._special.isdisjoint(kinds):
-                core.mailbox.extend_locked(entries, size)
-                if not api.counted.isdisjoint(kinds):
-                    api.count_locked(entries)
-                return
+        if core.observers.empty and self._special.isdisjoint(kinds) and not api.has_routes_locked():
+            core.mailbox.extend_locked(entries, size)
+            if not api.counted.isdisjoint(kinds):
+                api.count_locked(entries)
+            return
         for entry in entries:
             self._route_locked(entry)
 
@@ -241,7 +241,7 @@ class Reader:
                 core.dispatch_locked(event, observers.claim(matches.registrations), entry[2])
         if event.type not in self._special:
             return
-        if core.acknowledgements.is_answer(event.type):
+        if event.type in core.acknowledgements.answer_types:
             core.acknowledgements.answered(event)
         elif event.type == "error":
             self._route_error_locked(event, owner, matches)

@@ -188,7 +188,7 @@ class Recovery:
             if good or not self._attempts:
                 self._attempts, self._since = 0, now
             unwritten = self._take_back_locked(written)
-            core.events_sent -= len(unwritten)  # They are counted when they are queued again.
+            core.taken_back_locked(len(unwritten))
             self._fail_locked(end, unwritten)
             core.flow.end_locked()
 
@@ -352,12 +352,11 @@ class Recovery:
         core = self._core
         pending = core.acknowledgements.make(event, waited_for=True)
         assert pending is not None  # noqa: S101  (only events that are answered restore anything)
-        outgoing = core.connection.prepare(json.write(event))
+        outgoing = core.connection.prepare_encoded(json.write(event))
         with core.lock:
             if not core.connection.offer(outgoing):
                 return None
             core.acknowledgements.place(pending)
-            core.events_sent += 1
         return pending
 
     def _go_on(self) -> None:

@@ -66,9 +66,9 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
             SendTimeout: the peer took no data for `send_timeout` seconds; nothing was sent.
             ConnectionClosed: the connection is closed or closing.
         """
-        self._core.check()
-        data = self._core.complete(body_of(self._core.api.registry, event, extra_body))
-        self._core.send(data)
+        core = self._core
+        data = core.complete(body_of(core.api.registry, event, extra_body))
+        core.send(data)
         event_id: str = data.get("event_id", "")
         return event_id
 

@@ -342,16 +342,17 @@ class Connection:
             TypeError: it is neither str nor bytes-like.
             LocalProtocolError: a str that UTF-8 cannot hold.
         """
-        if isinstance(data, str):
-            opcode = Opcode.TEXT
-            try:
-                payload = data.encode()
-            except UnicodeEncodeError as error:
-                msg = f"a text message must be valid Unicode: {error.reason} at position {error.start}"
-                raise LocalProtocolError(msg) from None
-        else:
-            opcode = Opcode.BINARY
-            payload = _as_bytes(data)
+        if not isinstance(data, str):
+            return self.prepare_encoded(_as_bytes(data), Opcode.BINARY)
+        try:
+            payload = data.encode()
+        except UnicodeEncodeError as error:
+            msg = f"a text message must be valid Unicode: {error.reason} at position {error.start}"
+            raise LocalProtocolError(msg) from None
+        return self.prepare_encoded(payload)
+
+    def prepare_encoded(self, payload: bytes, opcode: Opcode = Opcode.TEXT) -> Outgoing:
+        """As `prepare`, of bytes; those of a text must be valid UTF-8, which is not checked."""
         return Outgoing(Unframed(opcode, payload) if self._is_framed_late else build_frame(opcode, payload))
 
     def offer(self, outgoing: Outgoing) -> bool:
@@ -363,15 +364,19 @@ class Connection:
             ConnectionClosed: the connection is closing or closed.
             ForkedError: the connection belongs to the parent process.
         """
-        self._check_open()
-        if not self._writer.outbox.offer(outgoing.unframed() if self._is_framed_late else outgoing.framed()):
+        servicer, writer = self._servicer, self._writer
+        # `_check_open`, if it is to raise: this is asked for every message that goes out.
+        if servicer.ending or servicer.requests or servicer.aborted or writer.broken or self._forks != forks.count:
+            self._check_open()
+        if not writer.outbox.offer(outgoing.unframed() if self._is_framed_late else outgoing.framed()):
             self._check_open()
             return False
         return True
 
     def pump(self) -> None:
         """Write what the kernel takes now; never waits. The rest is up to `service`, which is woken for it."""
-        self._check_process()
+        if self._forks != forks.count:
+            self._check_process()
         self._writer.pump()
 
     def wait_admission(self, timeout: float | None | NotGiven = NOT_GIVEN) -> None:

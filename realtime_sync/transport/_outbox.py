@@ -232,7 +232,11 @@ class Outbox:
             if encode is not None:
                 self._encode_some(encode)
             with self._lock:
-                self._batch = self._next_locked()
+                messages = self._messages
+                if len(messages) == 1 and not self._controls and isinstance(messages[0], bytes):
+                    self._batch = Batch(memoryview(messages[0]), 0, 1)  # As nearly always: nothing to put together.
+                else:
+                    self._batch = self._next_locked()
         return self._batch
 
     def _encode_some(self, encode: Callable[[Unframed], bytes]) -> None:
@@ -276,8 +280,6 @@ class Outbox:
             return not self.backlog or (was_blocked and not self._blocked)
 
     def _next_locked(self) -> Batch | None:
-        if len(self._messages) == 1 and not self._controls and isinstance(self._messages[0], bytes):
-            return Batch(memoryview(self._messages[0]), 0, 1)
         frames = self._controls.copy()
         size = sum(map(len, frames))
         messages = 0

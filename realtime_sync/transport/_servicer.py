@@ -102,7 +102,7 @@ class Servicer:
     def error(self) -> ConnectionClosed | None:
         """Return what ends the connection, once it is closing or closed. For any thread."""
         if self.ending is None and not self.requests and not self.aborted:
-            return None  # Asked for every message that goes out.
+            return None
         ending = self.ending or self._asked_for()
         return None if ending is None else ending.error()
 
@@ -193,11 +193,12 @@ class Servicer:
         messages: list[str | bytes] = []
         if self._paused or not (self._more or even_unannounced):
             return messages
+        stream, parser = self._stream, self._parser
         budget = _ROUND
         try:
             while budget > 0 and not self.gone:
-                space = self._parser.space()
-                count = self._stream.receive_into(space)
+                space = parser.space()
+                count = stream.receive_into(space)
                 if count is None:
                     self._more = False
                     break
@@ -206,9 +207,14 @@ class Servicer:
                     break
                 self.bytes_received += count
                 self._keepalive.heard()
-                self._take_in(self._parser.parse(count), messages)
+                arrived = parser.parse(count)
+                if self._closing.phase is Phase.OPEN:
+                    messages += arrived
+                if parser.controls or parser.fault is not None:
+                    self._heed(messages)
                 budget -= count
-                if self._is_enough(count, len(space), messages):
+                # On a plain socket a read that left room has found all there is.
+                if self._is_enough(messages) if stream.is_tls else count < len(space):
                     self._more = False
                     break
         except OSError as error:
@@ -220,10 +226,8 @@ class Servicer:
         self.messages_received += len(messages)
         return messages
 
-    def _is_enough(self, count: int, room: int, messages: list[str | bytes]) -> bool:
-        """Tell whether to leave it to the next poll to find out if there is more."""
-        if not self._stream.is_tls:
-            return count < room
+    def _is_enough(self, messages: list[str | bytes]) -> bool:
+        """Tell whether to leave it to the next poll to find out if there is more, over TLS."""
         now = time.monotonic()
         is_burst, self._read_at = now - self._read_at < _BURST, now
         # Whoever waits for a lone message gets it sooner without another read, which mostly finds nothing.
@@ -231,15 +235,14 @@ class Servicer:
 
     def preload(self, data: bytes) -> list[str | bytes]:
         """Take in what arrived together with the upgrade response; return the messages. Before any `run`."""
-        messages: list[str | bytes] = []
         self.bytes_received += len(data)
-        self._take_in(self._parser.feed(data), messages)
+        messages = self._parser.feed(data)
+        self._heed(messages)
         self.messages_received += len(messages)
         return messages
 
-    def _take_in(self, arrived: list[str | bytes], messages: list[str | bytes]) -> None:
-        if self._closing.phase is Phase.OPEN:
-            messages += arrived
+    def _heed(self, messages: list[str | bytes]) -> None:
+        """Act upon the control frames and the fault that the parser found; `messages` are to be handed out first."""
         controls = self._parser.controls
         if controls:
             self._parser.controls = []

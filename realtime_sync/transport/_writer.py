@@ -85,7 +85,7 @@ class Writer:
         while more:
             with self._write_lock:
                 more, ring = self._write_once()
-            if ring:
+            if ring and self._waiting:
                 self.ring()
 
     def _write_once(self) -> tuple[bool, bool]:

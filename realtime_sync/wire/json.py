@@ -107,11 +107,16 @@ def loads(text: str | bytes) -> Any:
     return settle(read(text), text)
 
 
-def _write_with_orjson(value: Any) -> str:
+def _write_with_orjson(value: Any) -> bytes:
     try:
-        return orjson.dumps(value, option=_STRICT).decode()
+        return orjson.dumps(value, option=_STRICT)
     except orjson.JSONEncodeError:
-        return dumps(value)  # Legal and refused: large integers, lone surrogates. Or the error that says what is wrong.
+        # Legal and refused: large integers, lone surrogates. Or the error that says what is wrong.
+        return _write_exactly(value)
+
+
+def _write_exactly(value: Any) -> bytes:
+    return dumps(value).encode()
 
 
 def dumps(value: Any) -> str:
@@ -128,8 +133,8 @@ def dumps(value: Any) -> str:
     return text
 
 
-write: Callable[[Any], str] = dumps if orjson is None else _write_with_orjson
-"""Write what `to_wire` returned: as `dumps`, with the fastest writer there is.
+write: Callable[[Any], bytes] = _write_exactly if orjson is None else _write_with_orjson
+"""Write what `to_wire` returned, in UTF-8: as `dumps`, with the fastest writer there is.
 
 Only for values that are known to be plain and finite: orjson makes null of NaN.
 """

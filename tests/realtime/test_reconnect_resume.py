@@ -10,6 +10,7 @@ from realtime_sync import Client
 from realtime_sync.errors import ReconnectFailed, ServerError
 from realtime_sync.realtime import _resume
 from realtime_sync.realtime._mirror import ConversationMirror
+from realtime_sync.session import Held
 from realtime_sync.wire import parse_event
 from tests.support.reconnecting import QUICK, gap, item, serve_restoration
 from tests.support.scripted import SESSION
@@ -481,7 +482,7 @@ def test_audio_that_the_old_connection_did_not_take_is_not_sent(connect, scripte
     with core.lock:  # The reader cannot take notice while this is held, and nothing is written.
         for event in ({"type": "input_audio_buffer.append", "audio": "AAAA"}, {"type": "input_audio_buffer.commit"}):
             data = core.complete(event)
-            assert core._offer_locked(data, core.connection.prepare("{}"), None, None)
+            assert core.holder.offer_locked(Held(data, core.connection.prepare("{}"), None, None))
         peer.drop()
         wait_until(lambda: not core.connection.is_open)
     scripted.gate.set()
