@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import weakref
 from collections import deque
@@ -67,7 +68,8 @@ class HttpClient:
         own.at = deadline.at
         answer = Answer(message.what, request, self._carrier(request, message.url), own, self._over)
         try:
-            self._running[id(answer)] = weakref.ref(answer)
+            # Leaves with the answer at the latest, by built-ins alone: an interrupt may keep it from `_over`.
+            self._running[id(answer)] = weakref.ref(answer, functools.partial(self._running.pop, id(answer)))
             if self._closed:
                 answer.cancel()
             answer.begin(message)

@@ -93,7 +93,7 @@ class RealtimeSession(WaitsByName):
     ) -> Any:
         """As `Session.request`. An item without an id gets one, so that its acknowledgement can be told by it."""
         self._core.check()
-        data = self._core.complete(body_of(self._api.registry, event, extra_body))
+        data = self._core.complete(body_of(self._core.client_fields, event, extra_body))
         identify_item(data)
         if data["type"] == "response.create":
             # Its answer names nothing but the metadata: with a token in it, there is no doubt whose it is.

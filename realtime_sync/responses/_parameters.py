@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.types import UnknownObject, WireObject
-from realtime_sync.wire import field_names, to_wire
+from realtime_sync.wire import client_fields, to_wire
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -191,7 +191,7 @@ def _items(given: Any) -> Any:
 def _encoded(merged: Mapping[str, Any]) -> dict[str, Any]:
     from realtime_sync.types.responses import ResponseCreateEvent  # noqa: PLC0415  (the catalogue loads on first use)
 
-    known = field_names("responses", CREATE) or frozenset()
+    known = client_fields("responses")[CREATE]
     event = ResponseCreateEvent(**{name: value for name, value in merged.items() if name in known})
     others = {name: value for name, value in merged.items() if name not in known}
     body = {**to_wire(event), **to_wire({**others, "type": CREATE})}

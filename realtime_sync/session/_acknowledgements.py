@@ -130,7 +130,12 @@ class Acknowledgements:
         """Give an entry its place in the order: its event is being queued. An interrupt's halves `forget` removes."""
         pending.sent_at = time.monotonic()  # It may have waited for room, or for a connection.
         if pending.rule.sent_key is None:
-            self._append_to_line(pending)
+            line = self._lines.get(pending.rule.answers)
+            if line is None:
+                line = self._lines[pending.rule.answers] = _Line()
+            elif line.entries:
+                self._tidy(line)
+            line.entries.append(pending)
         elif len(self._by_event_id) >= MAX_PENDING:
             self._make_room()
         self._by_event_id[pending.event_id] = pending
@@ -189,16 +194,13 @@ class Acknowledgements:
         self._by_event_id.clear()
         self._lines.clear()
 
-    def _append_to_line(self, pending: Pending) -> None:
-        line = self._lines.get(pending.rule.answers)
-        if line is None:
-            line = self._lines[pending.rule.answers] = _Line()
+    def _tidy(self, line: _Line) -> None:
+        """Forget what is not expected to be answered any more, and make room for another entry."""
         while line.entries and line.entries[0].is_forgotten():
             self.forget(line.entries[0])
         if len(line.entries) >= MAX_PENDING:
             self.forget(line.entries[0])
             line.in_doubt = True
-        line.entries.append(pending)
 
     def _make_room(self) -> None:
         """Forget the oldest entry that is in no line and that nobody waits for, if any."""

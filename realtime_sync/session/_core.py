@@ -44,7 +44,7 @@ from realtime_sync.session._recent import Recent
 from realtime_sync.session._recovery import Recovery, Redial, Resumption
 from realtime_sync.session._stats import Stats
 from realtime_sync.transport import Connection, Deadline, Waiter, park_at_exit
-from realtime_sync.wire import json, to_wire
+from realtime_sync.wire import client_fields, json, to_wire
 
 __all__ = ["Core"]
 
@@ -82,6 +82,7 @@ class Core:
     callbacks: Dispatcher = field(init=False, repr=False)
     urgent: Dispatcher = field(init=False, repr=False)
     acknowledgements: Acknowledgements = field(init=False, repr=False)
+    client_fields: Mapping[str, frozenset[str]] = field(init=False, repr=False)
     _id_prefix: str = field(init=False, repr=False)
     _ids: itertools.count[int] = field(init=False, factory=lambda: itertools.count(1), repr=False)
     # no lock: written by the fork handler in a process that has one thread
@@ -119,6 +120,7 @@ class Core:
         """Put the parts together; nothing runs yet."""
         number = next(_numbers)
         high, low = self.options.max_queue or (None, 0)
+        self.client_fields = client_fields(self.api.registry)
         self._id_prefix = f"evt_{secrets.token_hex(6)}_"
         self.flow = Flow(wake=self._wake)
         self.mailbox = Mailbox(
@@ -337,7 +339,9 @@ class Core:
             if held.pending is not None:
                 self.acknowledgements.place(held.pending)
             if self.connection.offer(held.outgoing):
-                self._note_queued_locked(held, queued_before)
+                if self.holder is not None:
+                    self.holder.ledger.queued_locked(held, queued_before, self.connection.messages_written)
+                self.api.sent_locked(held.data, held.claim)
                 return True
         except BaseException:
             # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
@@ -346,18 +350,14 @@ class Core:
                 if held.pending is not None:
                     self.acknowledgements.forget(held.pending)
             elif self.holder is not None and not self.holder.ledger.knows_locked(held):
-                self._note_queued_locked(held, queued_before)
+                self.holder.ledger.queued_locked(held, queued_before, self.connection.messages_written)
+                self.api.sent_locked(held.data, held.claim)
             else:
                 self.api.interrupted_locked(held.data, held.claim)
             raise
         if held.pending is not None:
             self.acknowledgements.forget(held.pending)
         return False
-
-    def _note_queued_locked(self, held: Held, queued_before: int) -> None:
-        if self.holder is not None:
-            self.holder.ledger.queued_locked(held, queued_before, self.connection.messages_written)
-        self.api.sent_locked(held.data, held.claim)
 
     def _wait_admission(self, deadline: Deadline | None) -> None:
         token = object()

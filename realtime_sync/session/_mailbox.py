@@ -74,6 +74,8 @@ class Mailbox(EventQueue):
 
     def take_routed(self) -> Entry | None:
         """Return the oldest entry if nothing else is to be done: the short way of `take`, None where that decides."""
+        if not self._routed:  # Without the lock: it only ever makes the longer way be gone.
+            return None
         with self._lock:
             return self._pop() if self._routed and self.attended else None
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.session._local_events import LOCAL_EVENT_TYPES
-from realtime_sync.wire import event_names, field_names, to_wire
+from realtime_sync.wire import event_names, to_wire
 
 __all__ = ["body_of", "warn_if_misspelt"]
 
@@ -34,15 +35,20 @@ def _hint(name: str, known: Collection[str]) -> str:
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
-def body_of(registry: str, event: Any, extra_body: Mapping[str, Any] | None) -> Any:
+def body_of(fields: Mapping[str, AbstractSet[str]], event: Any, extra_body: Mapping[str, Any] | None) -> Any:
     """Return what to send for an event and further fields: the event itself if there are none.
+
+    Args:
+        fields: the names that the fields of an event may have, by its name.
+        event: an event class or a mapping.
+        extra_body: further fields, of any name; None for none.
 
     Raises:
         LocalProtocolError: the event is a mapping with a field that no event of its type has; or `extra_body` is no
             mapping, or has a ``type``, which is the event's alone.
     """
     if (event.__class__ is dict or isinstance(event, Mapping)) and isinstance(kind := event.get("type"), str):
-        known = field_names(registry, kind)
+        known = fields.get(kind)
         if known is not None and not event.keys() <= known:
             name = next(each for each in event if each not in known)
             hint = _hint(name, known) if isinstance(name, str) else ""

@@ -139,6 +139,10 @@ class EventQueue:
             RealtimeSyncError: what the queue ended with.
         """
         while True:
+            if not self._entries and self._end is None and not deadline.passed():
+                # Without the locks, as `_wait` looks again: whoever has just sent should wait before the answer comes,
+                # or the reader would have to wait for this thread to let it run.
+                self._wait(deadline)
             entry = self._take_routed() if self._routed else None
             if entry is not None:
                 return entry
@@ -147,12 +151,11 @@ class EventQueue:
                 if self._routed:
                     return self._pop()
                 end = self._end
-            if end is None and deadline.passed():
-                raise Empty
             if end is not None:
                 park_at_exit()
                 raise end() or StopIteration
-            self._wait(deadline)
+            if deadline.passed():
+                raise Empty
 
     def _look(self) -> None:
         """Find out what was routed; the caller holds both locks."""

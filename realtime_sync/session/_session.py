@@ -67,7 +67,7 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
             ConnectionClosed: the connection is closed or closing.
         """
         core = self._core
-        data = core.complete(body_of(core.api.registry, event, extra_body))
+        data = core.complete(body_of(core.client_fields, event, extra_body))
         core.send(data)
         event_id: str = data.get("event_id", "")
         return event_id
@@ -94,7 +94,7 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
             ConnectionClosed: the connection ended first.
         """
         self._core.check()
-        return self._core.request(body_of(self._core.api.registry, event, extra_body), Deadline(timeout))
+        return self._core.request(body_of(self._core.client_fields, event, extra_body), Deadline(timeout))
 
     # -- receiving ----------------------------------------------------------------------------------------------
 

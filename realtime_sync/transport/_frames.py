@@ -144,7 +144,13 @@ class FrameParser:
         messages: list[str | bytes] = []
         if not self._done:
             try:
-                position = self._parse(messages, self._start, end)
+                position = self._start
+                if self._opcode is None and self._codec is None:
+                    position = self._whole_texts(messages, position, end)
+                if position < end:
+                    position = self._parse(messages, position, end)
+                else:
+                    self._waited = False
             except RemoteProtocolError as fault:
                 self.fault = fault
                 self._done = True
@@ -181,7 +187,7 @@ class FrameParser:
 
     def _parse(self, messages: list[str | bytes], at: int, end: int) -> int:
         """Parse the buffer from `at` to `end`, add what is complete to `messages`, return where it stopped."""
-        begin, waited, self._waited = at, self._waited, False
+        begin, waited, self._waited = self._start, self._waited, False
         while not self._done:
             if self._remaining:
                 at = self._collect(messages, at, end)

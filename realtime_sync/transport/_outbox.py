@@ -263,9 +263,11 @@ class Outbox:
     def wrote(self) -> bool:
         """Note that more of the batch is out; True: somebody may be waiting for what this makes true."""
         batch = self._batch
-        if batch is None or batch.rest():
+        if batch is None:
             return False
         size = len(batch.data)
+        if sum(batch.sent) < size:
+            return False
         with self._lock:
             if self._batch is None:
                 return False  # Cleared meanwhile.

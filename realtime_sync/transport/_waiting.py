@@ -78,12 +78,14 @@ def take(source: queue.SimpleQueue[T], timeout: float | None) -> T:
     Raises:
         queue.Empty: nothing came in time.
     """
+    if timeout is None:
+        return source.get()
     try:
         return source.get_nowait()
     except queue.Empty:
-        if timeout is not None and timeout <= 0:
+        if timeout <= 0:
             raise
-    return source.get(timeout=None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
+    return source.get(timeout=min(timeout, threading.TIMEOUT_MAX))
 
 
 def park_at_exit() -> None:

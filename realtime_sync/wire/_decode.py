@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from realtime_sync.errors import DecodeError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from realtime_sync.types.realtime import ServerEvent
     from realtime_sync.wire._catalogue import Catalogue
 
-__all__ = ["event_decoder", "event_names", "field_names", "parse_event", "parse_object"]
+__all__ = ["client_fields", "event_decoder", "event_names", "parse_event", "parse_object"]
 
 _W = TypeVar("_W", bound=WireObject)
 
@@ -25,9 +25,9 @@ def event_names(registry: str) -> frozenset[str]:
     return frozenset(catalogue_of(registry).classes)
 
 
-def field_names(registry: str, name: str) -> frozenset[str] | None:
-    """Return the names of the fields that a client event of this name may have; None for an unknown event."""
-    return catalogue_of(registry).client_fields.get(name)
+def client_fields(registry: str) -> Mapping[str, frozenset[str]]:
+    """Return the names of the fields that each client event of an API may have, by its name."""
+    return catalogue_of(registry).client_fields
 
 
 def event_decoder(registry: str) -> Callable[[str | bytes], ServerEvent]:

@@ -57,14 +57,6 @@ def loads_exactly(text: str | bytes) -> Any:
     return value if end == len(text) else _decoder.decode(text)
 
 
-def _read_with_orjson(text: str | bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # Malformed; or legal and refused: lone surrogates, numbers beyond a double, deep nesting.
-        return loads_exactly(text)
-
-
 def _settle_orjson(value: Any, text: str | bytes) -> Any:
     try:
         return loads_exactly(text) if _may_have_changed(value) else value
@@ -92,10 +84,13 @@ def _settle_exact(value: Any, text: str | bytes) -> Any:  # noqa: ARG001  # stan
     return value
 
 
-read: Callable[[str | bytes], Any] = loads_exactly if orjson is None else _read_with_orjson
+read: Callable[[str | bytes], Any] = loads_exactly if orjson is None else orjson.loads
 """Read JSON text with the fastest reader there is. Large integers may have become floats: `settle` sees to that.
 
-Raises as `loads_exactly` does.
+Raises:
+    ValueError: for text that is not JSON; orjson also for some that is (lone surrogates, numbers beyond a double, deep
+        nesting): `loads_exactly` tells.
+    RecursionError: as `loads_exactly`.
 """
 
 settle: Callable[[Any, str | bytes], Any] = _settle_exact if orjson is None else _settle_orjson
@@ -104,7 +99,11 @@ settle: Callable[[Any, str | bytes], Any] = _settle_exact if orjson is None else
 
 def loads(text: str | bytes) -> Any:
     """Read JSON text, fast and exactly. Raises as `loads_exactly` does."""
-    return settle(read(text), text)
+    try:
+        value = read(text)
+    except ValueError:
+        return loads_exactly(text)
+    return settle(value, text)
 
 
 def _write_with_orjson(value: Any) -> bytes:

@@ -17,7 +17,7 @@ from realtime_sync.responses._parameters import (
 )
 from realtime_sync.types import UnknownObject
 from realtime_sync.types.responses import function_result, user_text
-from realtime_sync.wire import field_names
+from realtime_sync.wire import client_fields
 
 ITEM = {"role": "user", "content": "hello"}
 MESSAGE = {"type": "message", **ITEM}
@@ -26,7 +26,7 @@ MESSAGE = {"type": "message", **ITEM}
 def test_the_keywords_are_the_fields_of_the_request():
     """Nothing that the API takes is missing, and there is nothing that it does not take."""
     beside = {"type", "stream_id", "generate"}
-    assert field_names("responses", "response.create") - beside == KEYWORDS
+    assert client_fields("responses")["response.create"] - beside == KEYWORDS
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ def decode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     """The decoder of the Realtime API, on one of the JSON readers."""
     if request.param == "orjson":
         pytest.importorskip("orjson")
-        monkeypatch.setattr(json, "read", json._read_with_orjson)
+        monkeypatch.setattr(json, "read", json.orjson.loads)
         monkeypatch.setattr(json, "settle", json._settle_orjson)
     else:
         monkeypatch.setattr(json, "read", json.loads_exactly)
