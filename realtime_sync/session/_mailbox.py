@@ -39,24 +39,26 @@ class Mailbox(EventQueue):
     def _put(self, entry: Entry) -> None:
         self._entries.append(entry)
         self.bytes += entry[2]
-        if self._waiters:
-            self._wake_one()
-        elif self.others_opened and not self.attended:
-            self._shrink(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
-        elif self.max_bytes is not None and self.bytes > self.max_bytes:
-            self.dropped_unseen += self._shrink(self.max_bytes, None)
+        self._settle(1)
 
     def extend_locked(self, entries: Sequence[Entry], size: int) -> None:
         """Add entries of `size` bytes in all; the same as `put_locked` for each, at the cost of one."""
         with self._lock:
-            if self._waiters or (self.others_opened and not self.attended):
-                for entry in entries:
-                    self._put(entry)
-                return
             self._entries.extend(entries)
             self.bytes += size
-            if self.max_bytes is not None and self.bytes > self.max_bytes:
-                self.dropped_unseen += self._shrink(self.max_bytes, None)
+            self._settle(len(entries))
+
+    def _settle(self, added: int) -> None:
+        """Wake who waits for the entries that were added; of more than that there may be too many."""
+        while added and self._waiters:
+            self._wake_one()
+            added -= 1
+        if not added:
+            return
+        if self.others_opened and not self.attended:
+            self._shrink(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
+        elif self.max_bytes is not None and self.bytes > self.max_bytes:
+            self.dropped_unseen += self._shrink(self.max_bytes, None)
 
     def other_consumer_opened_locked(self) -> None:
         """Note that a turn, callback or subscription exists; an unattended mailbox becomes a ring."""

@@ -13,7 +13,7 @@ from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import Control, FrameParser, Opcode, build_close, build_frame
 from realtime_sync.transport._liveness import KeepAlive
 from realtime_sync.transport._poll import BROKEN, READ, Poller
-from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._stream import TLS_PIECE, Stream
 from realtime_sync.transport._waker import Waker
 from realtime_sync.transport._writer import Writer
 
@@ -214,7 +214,7 @@ class Servicer:
                     self._heed(messages)
                 budget -= count
                 # On a plain socket a read that left room has found all there is.
-                if self._is_enough(messages) if stream.is_tls else count < len(space):
+                if self._is_enough(count, messages) if stream.is_tls else count < len(space):
                     self._more = False
                     break
         except OSError as error:
@@ -226,10 +226,11 @@ class Servicer:
         self.messages_received += len(messages)
         return messages
 
-    def _is_enough(self, messages: list[str | bytes]) -> bool:
-        """Tell whether to leave it to the next poll to find out if there is more, over TLS."""
+    def _is_enough(self, count: int, messages: list[str | bytes]) -> bool:
+        """Tell whether to leave it to the next poll to find out if there is more, after a read over TLS."""
         now = time.monotonic()
-        is_burst, self._read_at = now - self._read_at < _BURST, now
+        # A full record is hardly the last one: whoever made it had more to send.
+        is_burst, self._read_at = now - self._read_at < _BURST or count >= TLS_PIECE, now
         # Whoever waits for a lone message gets it sooner without another read, which mostly finds nothing.
         return bool(messages) and not is_burst and self._stream.is_drained
 
