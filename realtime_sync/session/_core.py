@@ -300,7 +300,8 @@ class Core:
             SendTimeout: the peer took no data for `send_timeout`, or the deadline passed; nothing was queued.
             ConnectionClosed: the connection is closed or closing.
         """
-        self.check()
+        if self.forked:
+            self.check()
         outgoing = self.connection.prepare_encoded(json.write(data))
         if pending is None:
             pending = self.acknowledgements.make(data, waited_for=False)

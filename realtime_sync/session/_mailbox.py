@@ -36,10 +36,12 @@ class Mailbox(EventQueue):
     dropped_unseen: int = field(init=False, default=0)
     """Dropped since the consumer was last told."""
 
-    def _put(self, entry: Entry) -> None:
-        self._entries.append(entry)
-        self.bytes += entry[2]
-        self._settle(1)
+    def put_locked(self, entry: Entry) -> None:
+        """Add an entry; of what nobody waits for the oldest may have to go."""
+        with self._lock:
+            self._entries.append(entry)
+            self.bytes += entry[2]
+            self._settle(1)
 
     def extend_locked(self, entries: Sequence[Entry], size: int) -> None:
         """Add entries of `size` bytes in all; the same as `put_locked` for each, at the cost of one."""

@@ -67,21 +67,20 @@ class EventQueue:
     def put_locked(self, entry: Entry) -> None:
         """Add an entry, or fail this consumer alone if it is hopelessly behind."""
         with self._lock:
-            self._put(entry)
+            if self._end is not None:
+                return
+            if self.max_bytes is not None and self.bytes + entry[2] > self.max_bytes and self._entries:
+                self._overflow(len(self._entries) + 1)
+                return
+            self._entries.append(entry)
+            self.bytes += entry[2]
+            if self._waiters:
+                self._wake_one()
 
-    def _put(self, entry: Entry) -> None:
-        if self._end is not None:
-            return
-        if self.max_bytes is not None and self.bytes + entry[2] > self.max_bytes and self._entries:
-            dropped = len(self._entries) + 1
-            self.dropped += dropped
-            self._keep(())
-            self._finish(lambda: SlowConsumer(dropped=dropped))
-            return
-        self._entries.append(entry)
-        self.bytes += entry[2]
-        if self._waiters:
-            self._wake_one()
+    def _overflow(self, dropped: int) -> None:
+        self.dropped += dropped
+        self._keep(())
+        self._finish(lambda: SlowConsumer(dropped=dropped))
 
     def end_locked(self, make_error: Callable[[], BaseException | None]) -> None:
         """End the queue: `take` hands out what is there, then raises what `make_error` returns (None: StopIteration).

@@ -93,7 +93,7 @@ class Writer:
         batch = self.outbox.take() if self._codec is None else self._take_encoded(self._codec)
         if batch is None or self.broken is not None:
             return False, False
-        rest = batch.rest()
+        rest = batch.rest() if batch.sent else batch.data
         if rest:  # All of it is out already when an interrupt came between the write and its booking.
             try:
                 if not self._stream.send(rest, batch.sent):
