@@ -502,7 +502,8 @@ class LaneBook:
         self.retiring = None
         self._proved_here = False
         self._cut.clear()
-        kept = [call for call in self.active if call.phase is Phase.GRANTED]  # Whoever asked is about to send it.
+        # Whoever asked is about to send it, or its message waits for another connection already.
+        kept = [call for call in self.active if call.phase is Phase.GRANTED]
         for call in tuple(self.active):
             if call in kept:
                 continue
@@ -512,7 +513,7 @@ class LaneBook:
             elif call.is_lost or call.drains_since is not None:
                 self._lose(call, seen=False, make_error=make_error)
             elif is_queued:
-                call.number = None
+                call.phase, call.number = Phase.GRANTED, None
                 kept.append(call)
             else:
                 self._wait_again(call)

@@ -937,15 +937,35 @@ def test_what_has_a_lane_keeps_it_over_a_loss():
     written, unwritten, granted = bench.ask(), bench.ask(), bench.ask()
     granted.phase = Phase.GRANTED
     lose(bench, unwritten)
-    assert [call.phase for call in (written, unwritten, granted)] == [Phase.OVER, Phase.SENT, Phase.GRANTED]
+    assert [call.phase for call in (written, unwritten, granted)] == [Phase.OVER, Phase.GRANTED, Phase.GRANTED]
     assert [call.seen for call in (written, unwritten, granted)] == [True, False, False]
     assert list(bench.book.lanes.lanes) == [None, "rts-1", "rts-2"]
     late = bench.ask()
     assert late.phase is Phase.WAITING
     bench.book.resumed()
     assert late.lane.name == "rts-0"
+    bench.send(unwritten)
     assert bench.answer(unwritten) == "resp_1"
     assert unwritten.queue.ended
+
+
+def test_what_waits_for_a_connection_survives_the_loss_of_the_next_one():
+    """It was not queued there, so no server can have seen it."""
+    bench = Bench()
+    unwritten = bench.ask()
+    lose(bench, unwritten)
+    bench.book.resumed()
+    lose(bench)
+    assert (unwritten.phase, unwritten.seen, unwritten.number) == (Phase.GRANTED, False, None)
+
+
+def test_what_is_left_while_it_waits_for_a_connection_is_over():
+    """It is not sent any more, so there is nothing to drain, and its lane is free."""
+    bench = Bench()
+    unwritten = bench.ask()
+    lose(bench, unwritten)
+    bench.book.abandon(unwritten)
+    assert (unwritten.phase, bench.book.active) == (Phase.OVER, {})
 
 
 def test_what_nobody_waits_for_does_not_go_out_after_a_loss():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -18,6 +19,7 @@ from realtime_sync.errors import (
 from realtime_sync.responses._proof import Proofs
 from realtime_sync.server import Fault, LocalServer
 from tests.responses.live_support import answer, begin, delta, end
+from tests.support.peer import CLOSE, Peer, frame
 from tests.support.reconnecting import QUICK, gap
 from tests.support.waiting import run_in_thread, wait_until
 
@@ -118,6 +120,26 @@ def test_what_could_not_be_written_goes_out_on_the_new_connection(peer):
             answer(again, create, create["input"][:1], response_id=f"resp_{create['stream_id']}")
         assert (big.result().output_text, small.result().output_text) == ("x", "s")
         again.link.drop()
+
+
+def test_what_could_not_be_written_outlives_a_connection_that_is_over_at_once():
+    """It was not queued there either: it goes out on the one after that."""
+    trailing = itertools.chain([b"", frame(CLOSE, (1012).to_bytes(2, "big"))], itertools.repeat(b""))
+    with Peer(lambda link: link.upgrade(trailing=next(trailing))) as peer:
+        client = Client(base_url=f"http://{peer.host}:{peer.port}/v1", api_key="k")
+        policy = {**QUICK, "max_delay": 0.0}
+        with client.responses.connect(model="m", retry=policy, options={"write_limit": None}) as conn:
+            link = peer.link()
+            asking = run_in_thread(conn.create, input="x" * 20_000_000)
+            wait_until(lambda: conn.stats.send_backlog_bytes > 0)
+            link.reset()
+            peer.link().drop()
+            again = Raw(peer.link())
+            create = again.receive()
+            assert len(create["input"]) == 20_000_000
+            answer(again, create, "x")
+            assert asking.result().output_text == "x"
+            again.link.drop()
 
 
 def test_nothing_is_remembered_on_the_new_connection(lanes, scripted):
