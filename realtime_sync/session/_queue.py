@@ -137,24 +137,34 @@ class EventQueue:
             StopIteration: the queue ended in order.
             RealtimeSyncError: what the queue ended with.
         """
-        while True:
-            if not self._entries and self._end is None and not deadline.passed():
-                # Without the locks, as `_wait` looks again: whoever has just sent should wait before the answer comes,
-                # or the reader would have to wait for this thread to let it run.
-                self._wait(deadline)
-            entry = self._take_routed() if self._routed else None
-            if entry is not None:
-                return entry
-            with self._session_lock, self._lock:
-                self._look()
-                if self._routed:
-                    return self._pop()
-                end = self._end
-            if end is not None:
-                park_at_exit()
-                raise end() or StopIteration
-            if deadline.passed():
-                raise Empty
+        try:
+            while True:
+                if not self._entries and self._end is None and not deadline.passed():
+                    # Without the locks, as `_wait` looks again: whoever has just sent should wait before the answer
+                    # comes, or the reader would have to wait for this thread to let it run.
+                    self._wait(deadline)
+                entry = self._take_routed() if self._routed else None
+                if entry is not None:
+                    return entry
+                with self._session_lock, self._lock:
+                    self._look()
+                    if self._routed:
+                        return self._pop()
+                    end = self._end
+                if end is not None or deadline.passed():
+                    break
+        except BaseException:
+            # This thread may have been woken for an entry that it will not take: an interrupt comes anywhere, and a gap
+            # is told first. (No lock: a wake-up too many is harmless.)
+            if self._entries:
+                for following in self._waiters:
+                    following.wake()
+                    break
+            raise
+        if end is None:
+            raise Empty
+        park_at_exit()
+        raise end() or StopIteration
 
     def _look(self) -> None:
         """Find out what was routed; the caller holds both locks."""
@@ -177,28 +187,18 @@ class EventQueue:
     def _wait(self, deadline: Deadline) -> None:
         """Wait until there may be something to take."""
         waiter = Waiter()
-        woken = False
         # In each `finally` below a call of a built-in comes first, and only one: an interrupt right behind it
         # cannot leave a dead waiter to swallow somebody's wake-up, or a wait that keeps the reader from pausing.
         try:
             with self._lock:
                 if self._entries or self._end is not None:
-                    woken = True
                     return
                 self._waiters[waiter] = None
             if self.counts_as_wait:
                 self._flow.begin_wait(waiter)
-            woken = waiter.wait(deadline.remaining())
+            waiter.wait(deadline.remaining())
         finally:
             try:
                 self._waiters.pop(waiter, None)
             finally:
-                try:
-                    self._flow.waits.discard(waiter)
-                finally:
-                    # This thread may have been woken for an entry that it will not take. (No lock: a wake-up too
-                    # many is harmless.)
-                    if not woken and self._entries:
-                        for following in self._waiters:
-                            following.wake()
-                            break
+                self._flow.waits.discard(waiter)

@@ -67,6 +67,37 @@ def test_a_taker_cut_short_swallows_no_wake_up(monkeypatch):
     assert other.result(5) == (1, "x", 1)
 
 
+class Woken(Waiter):
+    """The waiter of a taker for whom an entry comes, while `next_in_line` waits too."""
+
+    queue: EventQueue
+    next_in_line: Waiter
+
+    def wait(self, timeout):
+        self.queue._waiters[self.next_in_line] = None
+        with self.queue._session_lock:
+            self.queue.put_locked((1, "x", 1))
+        return super().wait(timeout)
+
+
+@pytest.mark.raises_anywhere
+def test_an_interrupted_taker_leaves_its_wake_up_to_the_next(monkeypatch):
+    """Wherever the interrupt comes after the entry, that is taken, or somebody else is awake for it."""
+    after = []
+
+    def take_one():
+        queue = EventQueue(session_lock=threading.Lock(), flow=Flow(wake=lambda: None))
+        Woken.queue, Woken.next_in_line = queue, Waiter()
+        after.append(queue)
+        queue.take(Deadline(10))
+
+    monkeypatch.setattr(_queue, "Waiter", Woken)
+    for _ in interrupted_everywhere(take_one):
+        if after and after[-1]:
+            assert Woken.next_in_line.wait(0)
+    assert len(after) > 10
+
+
 def test_a_guest_cut_short_while_waiting_gives_the_callbacks_back(dispatcher, monkeypatch):
     """Calls that come after it run on the dispatcher's own thread."""
     with monkeypatch.context() as patch:
