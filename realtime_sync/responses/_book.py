@@ -130,20 +130,28 @@ class LaneBook:
             self._retire("every lane of this connection may still bring what belongs to earlier requests")
             return self._decide(call, wanted)
         except RealtimeSyncError as refusal:
-            call.refusal = refusal
-            self._over(call)
-        else:
-            if lane is None:
-                return False
-            self.active[call] = None
-            self.lanes.take(lane, call)
-            call.phase = Phase.GRANTED
+            self._refuse(call, refusal)
+            return True
+        if lane is None:
+            return False
+        self.active[call] = None
+        self.lanes.take(lane, call)
+        call.phase = Phase.GRANTED
         self.waiting.pop(call, None)
-        if call.again and call.refusal is None:
+        if call.again:
             call.phase = Phase.SENT
             self._submit(self.message(call), call)
         call.wake()
         return True
+
+    def _refuse(self, call: Call, refusal: RealtimeSyncError) -> None:
+        """Let go of a request that cannot be sent, or not again: then whoever asked waits for its events already."""
+        call.refusal = refusal
+        self._over(call)
+        if call.queue is not None:
+            call.queue.end_locked(lambda: refusal)
+        call.notify()
+        call.wake()
 
     def message(self, call: Call) -> dict[str, Any]:
         """Return what to send for a request that has a lane."""
@@ -479,9 +487,7 @@ class LaneBook:
 
     def _refuse_waiting(self) -> None:
         for call in tuple(self.waiting):
-            call.refusal = self._refused()
-            self._over(call)
-            call.wake()
+            self._refuse(call, self._refused())
 
     def _refused(self) -> ConnectionRetiring:
         known = self.retiring

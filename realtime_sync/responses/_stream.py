@@ -88,7 +88,8 @@ class ResponseStream(ClosesOnExit):
 
         Raises:
             RequestTimeout: the call's time is up; the rest is drained in the background.
-            TurnInterrupted: the connection ended before the response did.
+            TurnInterrupted: the connection ended before the response did, or takes the request no more.
+            ServerError, LocalProtocolError: it was to go out again, and what it needs is gone meanwhile; see `start`.
         """
         self._core.check()
         try:

@@ -8,7 +8,7 @@ from realtime_sync.errors import ClosedError, ConnectionRetiring, LocalProtocolE
 from realtime_sync.responses._book import DRAIN_SECONDS, MAX_DRAINING, PATIENCE_SECONDS
 from realtime_sync.responses._call import Phase
 from realtime_sync.responses._lanes import REST_SECONDS
-from realtime_sync.session import DISCARD
+from realtime_sync.session import DISCARD, Deadline
 from tests.responses.lane_support import MAILBOX, Bench
 
 UNSTORED = {"store": False}
@@ -489,6 +489,27 @@ def test_a_server_that_does_one_thing_at_a_time():
     assert bench.tell("response.completed", response={"id": "r1"}) is first
     assert [call for _, call in bench.submitted] == [second]
     assert bench.tell("response.created", response={"id": "r2"}) is second
+
+
+@pytest.mark.parametrize("reason", ["retired", "forgotten"])
+def test_a_request_that_cannot_be_made_again_fails(reason):
+    """Whoever asked waits for its events already, and is told there."""
+    bench = Bench(knows_lanes=True)
+    previous = bench.answer(bench.ask(**UNSTORED))
+    bench.begin(bench.ask())
+    second = bench.ask(previous)
+    bench.refuse(code="response_already_in_flight", lane=False)
+    assert (second.phase, second.queue.ended) == (Phase.WAITING, False)
+    told = []
+    second.watchers.append(lambda: told.append("steerer"))
+    if reason == "retired":
+        bench.book.retire("old")
+    else:
+        lose(bench)
+        bench.book.resumed()
+    with pytest.raises(ConnectionRetiring if reason == "retired" else ServerError, match="nothing was sent"):
+        second.queue.take(Deadline(0))
+    assert (second.phase, told) == (Phase.OVER, ["steerer"])
 
 
 def test_without_lanes_only_the_newest_response_is_remembered():

@@ -295,3 +295,19 @@ def test_forks_of_the_local_server_in_threads(local):
         latest = lane.create(input=str(n), previous_response_id=latest.id)
         thread.join(20)
     assert forgotten == []
+
+
+def test_a_request_that_cannot_go_out_again(lanes):
+    """It came too early for a server that does one thing at a time, and the connection takes nothing new meanwhile."""
+    conn, peer = lanes()
+    first = conn.stream(input="first")
+    begin(peer, peer.receive())
+    assert next(first).type == "response.created"
+    asking = run_in_thread(conn.create, input="second")
+    peer.receive()
+    error(peer, {}, "response_already_in_flight")
+    wait_until(lambda: conn.lanes.waiting == 1)
+    conn.lanes.retire("it is old")
+    cut = pytest.raises(TurnInterrupted, asking.result, 10).value
+    assert cut.replay_safe
+    assert "it is old" in str(cut)
