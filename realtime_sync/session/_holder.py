@@ -82,6 +82,8 @@ class Holder:
         waiter = Waiter()
         try:
             with core.lock:
+                if core.ended is not None:
+                    return  # Too late for `end_locked` to wake this thread; `Core.send` tells it.
                 holding, waits = ledger.holding, ledger.wait_locked(waiter)
             if waits:
                 limit = min((each for each in (left, core.options.send_timeout) if each is not None), default=None)

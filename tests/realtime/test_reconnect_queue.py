@@ -19,6 +19,7 @@ from realtime_sync.errors import (
     ServerError,
 )
 from realtime_sync.session import Held, _acknowledgements
+from realtime_sync.session._holder import Holder
 from tests.support.interrupting import interrupted_everywhere
 from tests.support.peer import TEXT
 from tests.support.reconnecting import QUICK, gap, item
@@ -335,6 +336,22 @@ def test_sending_in_a_gap_interrupted_at_every_point(connect, scripted):
     came = [new.receive() for _ in range(len(held) + len(requests) + 1)]
     assert came[-1]["type"] == "x.last"
     assert [event["event_id"] for event in came[:-1]] == [*held, *requests]
+
+
+def test_a_session_that_ends_just_before_a_sender_waits_for_room(connect, scripted, monkeypatch):
+    """It is told at once, as nothing will wake it any more."""
+    rt, peer = connect(retry=QUICK, options={"write_limit": 100, "send_timeout": 1})
+    wait_for_room = Holder.wait_for_room
+
+    def end_first(holder, deadline):
+        rt.close()
+        wait_for_room(holder, deadline)
+
+    monkeypatch.setattr(Holder, "wait_for_room", end_first)
+    with gap(scripted, rt, peer):
+        rt.send({"type": "x.fill", "pad": "x" * 100})
+        with pytest.raises(ClosedOK):
+            rt.send({"type": "x.late"})
 
 
 def test_a_peer_that_stops_reading_and_dies(make_peer, tls):
