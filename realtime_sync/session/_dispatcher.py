@@ -100,9 +100,10 @@ class Dispatcher:
         """Forget the waiting calls for events of which `unwanted` is true."""
         kept = [call for call in self._calls if not unwanted(call.event)]
         if len(kept) < len(self._calls):
-            self._calls.clear()
-            self._calls.extend(kept)
-            self._bytes = sum(call.size for call in kept)
+            calls = deque(kept)
+            size = sum([call.size for call in kept])
+            # No call from here on, so that no interrupt comes in between.
+            self._calls, self._bytes = calls, size
 
     def end_locked(self, *, discard: bool) -> None:
         """Let no more calls in; with `discard`, those not yet started are thrown away (and counted)."""

@@ -122,10 +122,10 @@ class EventQueue:
         return events
 
     def _keep(self, entries: Collection[Entry]) -> None:
-        self._routed = 0
-        self._entries.clear()
-        self._entries.extend(entries)
-        self.bytes = sum(entry[2] for entry in entries)
+        kept = deque(entries)
+        size = sum([entry[2] for entry in entries])
+        # No call from here on, so that no interrupt comes in between.
+        self._entries, self._routed, self.bytes = kept, 0, size
 
     # -- emptying -----------------------------------------------------------------------------------------------
 

@@ -98,6 +98,35 @@ def test_an_interrupted_taker_leaves_its_wake_up_to_the_next(monkeypatch):
     assert len(after) > 10
 
 
+@pytest.mark.raises_anywhere
+def test_forgetting_what_waits_interrupted_at_every_point(dispatcher):
+    """Nothing else goes with it, and the account of bytes stays right."""
+    dispatcher.wanted = False  # No thread runs the calls.
+    queue = EventQueue(session_lock=threading.Lock(), flow=Flow(wake=lambda: None))
+
+    def refill():
+        with dispatcher._lock, queue._session_lock:
+            queue.clear_locked()
+            dispatcher.end_locked(discard=True)
+            for number in range(4):
+                queue.put_locked((number, number, 1))
+                dispatcher.put_locked(Call(number, [], 1))
+
+    def forget():
+        queue.remove_locked({2}.__contains__)
+        dispatcher.remove_locked({2}.__contains__)
+
+    refill()
+    for _ in interrupted_everywhere(forget):
+        for waiting, size in (
+            ([event for _, event, _ in queue._entries], queue.bytes),
+            ([call.event for call in dispatcher._calls], dispatcher._bytes),
+        ):
+            assert waiting in ([0, 1, 2, 3], [0, 1, 3])
+            assert size == len(waiting)
+        refill()
+
+
 def test_a_guest_cut_short_while_waiting_gives_the_callbacks_back(dispatcher, monkeypatch):
     """Calls that come after it run on the dispatcher's own thread."""
     with monkeypatch.context() as patch:
