@@ -428,6 +428,7 @@ class LaneBook:
         self.active.pop(call, None)
         self.lanes.leave(call)
         call.phase, call.lane, call.number, call.again = Phase.WAITING, None, None, True
+        call.suspect = call.due = None
         self.waiting = {call: None, **self.waiting}
 
     # -- giving up ----------------------------------------------------------------------------------------------------
@@ -520,6 +521,7 @@ class LaneBook:
                 self._lose(call, seen=False, make_error=make_error)
             elif is_queued:
                 call.phase, call.number = Phase.GRANTED, None
+                call.suspect = call.due = None
                 kept.append(call)
             else:
                 self._wait_again(call)

@@ -491,6 +491,20 @@ def test_a_server_that_does_one_thing_at_a_time():
     assert bench.tell("response.created", response={"id": "r2"}) is second
 
 
+def test_an_error_is_not_held_against_a_request_that_was_made_again_since():
+    """Another error has answered what it may have answered."""
+    bench = Bench(knows_lanes=True)
+    first, second = bench.asked(2)
+    assert bench.refuse() is MAILBOX
+    bench.begin(first)
+    bench.refuse(second, code="response_already_in_flight")
+    assert (second.phase, second.again) == (Phase.WAITING, True)
+    bench.pass_time(PATIENCE_SECONDS + 1)
+    bench.end(first)
+    bench.pass_time(0.0)
+    assert (second.phase, second.suspect) == (Phase.SENT, None)
+
+
 @pytest.mark.parametrize("reason", ["retired", "forgotten"])
 def test_a_request_that_cannot_be_made_again_fails(reason):
     """Whoever asked waits for its events already, and is told there."""
@@ -978,6 +992,18 @@ def test_what_waits_for_a_connection_survives_the_loss_of_the_next_one():
     bench.book.resumed()
     lose(bench)
     assert (unwritten.phase, unwritten.seen, unwritten.number) == (Phase.GRANTED, False, None)
+
+
+def test_an_error_of_a_lost_connection_is_not_held_against_what_goes_out_later():
+    """It may have answered any of several requests there, but none that no server had."""
+    bench = Bench()
+    unwritten = bench.asked(2)[1]
+    assert bench.refuse() is MAILBOX
+    lose(bench, unwritten)
+    bench.book.resumed()
+    bench.send(unwritten)
+    bench.pass_time(PATIENCE_SECONDS + 1)
+    assert (unwritten.phase, unwritten.suspect) == (Phase.SENT, None)
 
 
 def test_what_is_left_while_it_waits_for_a_connection_is_over():
