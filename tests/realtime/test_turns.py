@@ -440,4 +440,4 @@ def test_concurrent_asks_with_random_exits_leave_nothing(connect):
     assert not book._by_item
     assert not book._by_event
     assert not book.creates
-    assert rt._core.flow.consumers <= {rt._core.callbacks, rt._core.urgent}
+    assert rt._core.flow.consumers <= set(rt._core.callbacks.both)

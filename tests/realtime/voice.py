@@ -163,5 +163,5 @@ def assert_idle(rt):
     assert not any(left), left
     assert not book.input._commits
     assert not book.input._clears
-    assert rt._core.flow.consumers <= {rt._core.callbacks, rt._core.urgent}
+    assert rt._core.flow.consumers <= set(rt._core.callbacks.both)
     assert not rt._core.flow.waits
