@@ -159,7 +159,14 @@ def assert_idle(rt):
     assert book.slot.occupant is None
     assert book.input.floor.holder is None
     assert book.input.speaker is None
-    left = (book._by_response, book._by_item, book._by_event, book._by_token, book.creates.entries, book._silenced)
+    left = (
+        book.routes.responses,
+        book.routes.items,
+        book.routes.events,
+        book.routes.tokens,
+        book.creates.entries,
+        book._silenced,
+    )
     assert not any(left), left
     assert not book.input._commits
     assert not book.input._clears
