@@ -87,7 +87,9 @@ class HttpClient:
     def close(self) -> None:
         """End every request that runs, and close every connection. Any number of times."""
         self._closed = True
-        for reference in tuple(self._running.values()):
+        # A list, which is there before it looks: answers that are collected meanwhile leave, and making a tuple on the
+        # way may be what collects them (up to CPython 3.11).
+        for reference in list(self._running.values()):
             answer = reference()
             if answer is not None:
                 answer.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import multiprocessing
 import random
+import sys
 import threading
 import weakref
 
@@ -13,6 +15,7 @@ import pytest
 import requests
 from urllib3.util.connection import is_connection_dropped
 
+from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import (
     ClosedError,
     ClosedOK,
@@ -23,6 +26,7 @@ from realtime_sync.errors import (
     RequestTimeout,
     StatusError,
 )
+from realtime_sync.http import HttpClient
 from realtime_sync.http import _client as client_module
 from realtime_sync.http._carriers import UsersSession
 from realtime_sync.transport import Deadline, Waiter
@@ -119,6 +123,33 @@ def test_an_answer_that_is_dropped_closes_its_connection(make_caller):
     gc.collect()
     assert ended.wait(10)
     assert caller.client._running == {}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Nothing is collected there before a step of Python ends.")
+def test_answers_collected_while_the_client_is_closed():
+    """They leave its list under its hands."""
+
+    class Dropped:
+        """An answer that only the collector finds."""
+
+        def __init__(self):
+            self.close = lambda: self
+
+    threshold = gc.get_threshold()
+    try:
+        for allocations in range(1, 100):
+            client = HttpClient(ConnectionOptions())
+            running = client._running
+            gc.collect()
+            gc.disable()
+            for number in range(5):
+                running[number] = weakref.ref(Dropped(), functools.partial(running.pop, number))
+            gc.set_threshold(allocations)
+            gc.enable()
+            client.close()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.enable()
 
 
 # The way
