@@ -36,6 +36,7 @@ logger = logging.getLogger("realtime_sync.server")
 
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 _WAIT_SLICE = 0.5
+_MAX_PORT = 65_535
 
 
 def _tls_context(tls: ssl.SSLContext | tuple[str, str] | None) -> ssl.SSLContext | None:
@@ -53,6 +54,13 @@ def _tls_context(tls: ssl.SSLContext | tuple[str, str] | None) -> ssl.SSLContext
         msg = f"cannot load the certificate {certificate!r} with the key {key!r}: {error}"
         raise ConfigurationError(msg) from error
     return context
+
+
+def _is_port(_: object, __: object, value: int) -> None:
+    # The name lookup takes larger numbers, too, and wraps them round.
+    if not isinstance(value, int) or not 0 <= value <= _MAX_PORT:
+        msg = f"port must be 0 to {_MAX_PORT}; got {value!r}"
+        raise ConfigurationError(msg)
 
 
 def _positive(_: object, attribute: Attribute[float], value: float) -> None:
@@ -79,7 +87,8 @@ class LocalServer:
 
     host: str = "127.0.0.1"
     """The address to bind."""
-    _requested_port: int = field(default=0, alias="port")
+    _requested_port: int = field(default=0, alias="port", validator=_is_port)
+    """The port to bind; 0 lets the system choose."""
     _api_key: str | None = field(default=None, repr=False)
     """The key that clients must send; None: any, or none."""
     _responder: Responder | None = None
