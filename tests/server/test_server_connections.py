@@ -311,7 +311,9 @@ def test_a_server_runs_once(serve):
     server = serve()
     with pytest.raises(ConfigurationError, match="runs once"):
         server.start()
-    fresh = LocalServer()
+    fresh = LocalServer(api_key="secret")
+    assert repr(fresh) == "LocalServer(not started)"
+    assert repr(server) == f"LocalServer({server.base_url!r})"
     with pytest.raises(ConfigurationError, match="no address before"):
         _ = fresh.base_url
     fresh.close()
