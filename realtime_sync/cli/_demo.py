@@ -42,7 +42,7 @@ def demo(options: argparse.Namespace) -> int:
             _demo_responses.show_responses(client, options.responses_model, options.timeout)
         if tour and sys.stdin is not None and sys.stdin.isatty():
             with client.realtime.connect(model=options.model, modalities=("text",)) as session:
-                rows += [_converse(session, text, options.timeout) for text in _typed()]
+                rows += [_converse(session, text, options.timeout, echo=False) for text in _typed()]
     print_table(rows)
     return 0
 
@@ -99,9 +99,10 @@ def _typed() -> Iterator[str]:
         yield text
 
 
-def _converse(session: RealtimeSession, text: str, timeout: float) -> Row:
-    """Hold one turn in text, printed as it arrives."""
-    print(f"you> {text}")
+def _converse(session: RealtimeSession, text: str, timeout: float, *, echo: bool = True) -> Row:
+    """Hold one turn in text, printed as it arrives; without `echo` where the terminal shows what was typed."""
+    if echo:
+        print(f"you> {text}")
     print("bot> ", end="", flush=True)
     watch = Stopwatch(session, text)
     with session.stream(text, timeout=timeout) as stream:

@@ -64,6 +64,27 @@ def test_demo_without_input_plays_a_script():
     assert re.search(r"^Which weekday.* 0 +2 +\d+ B +\d+ B$", done.stdout, re.MULTILINE)
 
 
+def test_what_is_typed_is_shown_once(monkeypatch, capsys):
+    """The terminal has shown it; the answer follows, and an empty line ends it."""
+    from realtime_sync.cli import _demo
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    row = _demo.Row("a tour", None, 0.0, 0, 0, 0)
+    monkeypatch.setattr(_demo, "SCRIPT", ())
+    monkeypatch.setattr(_demo._demo_function, "call_a_function", lambda *_: [])
+    monkeypatch.setattr(_demo._demo_voice, "speak", lambda *_: row)
+    monkeypatch.setattr(_demo._demo_responses, "show_responses", lambda *_: None)
+    monkeypatch.setattr(sys, "stdin", Terminal("What is 2 plus 2?\n\n"))
+    assert cli.main(["demo"]) == 0
+    conversation, table = capsys.readouterr().out.split("first token")
+    assert "bot> 2 plus 2 is 4." in conversation
+    assert "you> What is 2 plus 2?" not in conversation
+    assert "What is 2 plus 2?" in table
+
+
 def test_demo_against_a_named_server(capsys):
     """--base-url talks to any server."""
     from realtime_sync.server import LocalServer
