@@ -6,7 +6,7 @@ that echoes no metadata is matched by order. Until then, what can be nobody else
 about our item, errors that name our events. The response that voice detection starts belongs to the turn that is
 speaking (see `_input_book`).
 
-The module is long because all of it reads and changes the same few maps; what has maps of its own is elsewhere.
+The module is long because all of it decides about the same few states; what has maps of its own is elsewhere.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from realtime_sync.realtime._events import (
     item_id_of,
     refused_event_id,
     response_id_of,
-    token_in,
 )
 from realtime_sync.realtime._input_book import (
     CLEARED,
@@ -38,6 +37,7 @@ from realtime_sync.realtime._input_book import (
     clear_id,
     transcript_ended,
 )
+from realtime_sync.realtime._routes import MAX_RESPONSES, Routes
 from realtime_sync.realtime._rules import ACTIVE_RESPONSE, HARMLESS_CODES, error_code
 from realtime_sync.realtime._settings import named_output_format, part_of
 from realtime_sync.realtime._slot import UNKNOWN_RESPONSE, ResponseSlot
@@ -49,7 +49,6 @@ from realtime_sync.types import UnknownEvent
 
 __all__ = ["TurnBook"]
 
-MAX_ROUTES = 1024
 MAX_SILENCED = 64
 MAX_OUT_OF_BAND = 256
 ABANDONED_SLOT_SECONDS = 10.0
@@ -84,11 +83,7 @@ class TurnBook:
     """Until when the server may be about to start a response by itself, on the monotonic clock."""
     listeners: deque[Callable[[TurnState], None]] = field(init=False, factory=deque)
     """Those who want the turns that nobody asked for; the first one gets them."""
-    _by_response: dict[str, TurnState] = field(init=False, factory=dict)
-    _by_item: dict[str, TurnState] = field(init=False, factory=dict)
-    _by_event: dict[str, TurnState] = field(init=False, factory=dict)
-    _by_token: dict[str, TurnState] = field(init=False, factory=dict)
-    """Turns that are spoken: their many appends carry the token in the event id."""
+    routes: Routes = field(init=False, factory=Routes)
     out_of_band: deque[str] = field(init=False, factory=lambda: deque(maxlen=MAX_OUT_OF_BAND))
     """The ids of the newest responses beside the conversation."""
     _silenced: deque[str] = field(init=False, factory=lambda: deque(maxlen=MAX_SILENCED))
@@ -121,7 +116,7 @@ class TurnBook:
     @property
     def has_routes(self) -> bool:
         """Whether any turn, abandoned ones included, may own an event."""
-        return bool(self._by_response or self._by_item or self._silenced or self.input.speaker)
+        return bool(self.routes.responses or self.routes.items or self._silenced or self.input.speaker)
 
     @property
     def active_response_id(self) -> str | None:
@@ -147,14 +142,13 @@ class TurnBook:
         elif data["type"] == "input_audio_buffer.clear":
             self.input.sent_clear(event_id)
         elif data["type"] == "conversation.item.create" and turn is not None:
-            self._adopt(turn, data["item"]["id"])
+            self.routes.adopt(turn, data["item"]["id"])
         if turn is not None:
             if turn.started_at is None:
                 turn.started_at = time.monotonic()
             if data["type"] == "input_audio_buffer.append":
-                return  # Too many to note each: see `_by_token`.
-            self._by_event[event_id] = turn
-            turn.event_ids.add(event_id)
+                return  # Too many to note each: see `Routes.tokens`.
+            self.routes.has_sent(turn, event_id)
 
     # -- received -----------------------------------------------------------------------------------------------
 
@@ -207,15 +201,15 @@ class TurnBook:
     def _input_event(self, event: Any, kind: str) -> TurnState | None:
         turn = self.input.owner(kind, field_of(event, "item_id"))
         if turn is not None:
-            self._adopt(turn, field_of(event, "item_id"))
+            self.routes.adopt(turn, field_of(event, "item_id"))
         return turn
 
     def _turn_of(self, event: Any, kind: str) -> TurnState | None:
         response_id = field_of(event, "response_id")
         if response_id is not None:
-            turn = self._by_response.get(response_id)
+            turn = self.routes.responses.get(response_id)
             if turn is not None and kind == "response.output_item.added":
-                self._adopt(turn, item_id_of(event))
+                self.routes.adopt(turn, item_id_of(event))
             elif turn is not None and kind == "response.output_item.done":
                 self.calls.item_done(turn, event)
             return turn
@@ -225,20 +219,15 @@ class TurnBook:
 
     def _turn_of_item(self, event: Any) -> TurnState | None:
         item_id = item_id_of(event)
-        turn = self._by_item.get(item_id) if item_id is not None else None
+        turn = self.routes.items.get(item_id) if item_id is not None else None
         if turn is None and getattr(getattr(event, "item", None), "status", None) == "in_progress":
             # The order of conversation.item.added and response.output_item.added is not promised; an item in
             # progress can only be of the conversation's one active response.
             holder = self.slot.holder
             if isinstance(holder, TurnState) and holder.phase is Phase.RUNNING and not holder.out_of_band:
                 turn = holder
-                self._adopt(turn, item_id)
+                self.routes.adopt(turn, item_id)
         return turn
-
-    def _adopt(self, turn: TurnState, item_id: str | None) -> None:
-        if item_id is not None:
-            self._by_item[item_id] = turn
-            turn.item_ids.add(item_id)
 
     def _created(self, event: Any) -> TurnState | None:
         response_id = response_id_of(event)
@@ -301,7 +290,7 @@ class TurnBook:
         turn.started_at = time.monotonic()
         self._route(response_id, turn)
         if not watched:
-            self._adopt(turn, answered)  # Its transcript may come any time now.
+            self.routes.adopt(turn, answered)  # Its transcript may come any time now.
             if answered is not None and self.transcribes:
                 turn.transcripts_due.add(answered)
             self.listeners[0](turn)
@@ -309,7 +298,7 @@ class TurnBook:
 
     def _done(self, event: Any) -> EventQueue | Any | None:
         response_id = response_id_of(event)
-        turn = self._by_response.pop(response_id, None) if response_id is not None else None
+        turn = self.routes.responses.pop(response_id, None) if response_id is not None else None
         self.slot.done_locked(response_id)
         interrupted = response_id is not None and response_id in self._silenced
         if response_id is not None and interrupted:
@@ -350,7 +339,7 @@ class TurnBook:
             return self._refused_something(event)
         self.creates.take(event_id)
         self.input.refused(event_id)
-        turn = self._by_event.pop(event_id, None) or self._by_token.get(token_in(event_id))
+        turn = self.routes.take_event(event_id)
         if turn is None:
             return None
         if event_id == turn.create_event_id:
@@ -369,7 +358,7 @@ class TurnBook:
         code = error_code(event)
         waiting = self.creates.entries
         if code == ACTIVE_RESPONSE and len(waiting) == 1 and (turn := waiting[0].turn) is not None:
-            self._by_event.pop(waiting.popleft().event_id, None)
+            self.routes.events.pop(waiting.popleft().event_id, None)
             self._create_refused(turn, event)  # Nothing else can be refused for this reason.
             return DISCARD
         speaker = self.input.speaker
@@ -410,7 +399,7 @@ class TurnBook:
 
     def _unclaim(self, turn: TurnState, response_id: str) -> None:
         """Take back a match by order that this refusal proves wrong: the response is somebody else's."""
-        self._by_response.pop(response_id, None)
+        self.routes.responses.pop(response_id, None)
         turn.response_id = turn.first_event_at = turn.first_token_at = None
         turn.queue.clear_locked()
         self.slot.occupy_locked(response_id)
@@ -514,7 +503,7 @@ class TurnBook:
     def speaks(self, turn: TurnState) -> None:
         """Note that a turn begins to send audio."""
         turn.phase = Phase.SPEAKING
-        self._by_token[turn.token] = turn
+        self.routes.tokens[turn.token] = turn
         if turn.detected:
             self.input.listens_locked(turn)
 
@@ -528,12 +517,9 @@ class TurnBook:
     def _finish(self, turn: TurnState) -> None:
         self._let_go(turn)
         self.calls.drop(turn)
-        for item_id in turn.item_ids:
-            self._by_item.pop(item_id, None)
+        self.routes.forget(turn)
         for event_id in turn.event_ids:
-            self._by_event.pop(event_id, None)
             self.input.refused(event_id)
-        self._by_token.pop(turn.token, None)
         self._close_queue(turn.queue)
 
     def tick(self) -> None:
@@ -566,7 +552,7 @@ class TurnBook:
             if turn.started_at is None:
                 continue  # All of it waits for a connection.
             # The audio of a spoken turn belongs to the session that is lost, whether it has left or not.
-            is_spoken = turn.token in self._by_token
+            is_spoken = turn.token in self.routes.tokens
             if turn.phase in (Phase.WAITING, Phase.SENT) and not is_spoken and turn.event_ids <= unwritten:
                 turn.phase, turn.create_event_id, turn.started_at = Phase.WAITING, None, None
                 turn.event_ids.clear()
@@ -575,8 +561,7 @@ class TurnBook:
                 self.lose(turn, make_error)
         self.creates.entries.clear()
         self._silenced.clear()
-        for each in (self._by_response, self._by_item, self._by_event):
-            each.clear()
+        self.routes.clear()
         self._vad_until = 0.0
         self.spoken = SpokenAudio()
         self.slot.done_locked(None)
@@ -594,25 +579,20 @@ class TurnBook:
             turn.phase = Phase.OVER
             self.calls.drop(turn)
         self.creates.entries.clear()
-        self._by_response.clear()
-        self._by_item.clear()
-        self._by_event.clear()
-        self._by_token.clear()
+        self.routes.clear()
+        self.routes.tokens.clear()
         self._silenced.clear()
         self.slot.end_locked()
         self.input.end_locked()
 
     def _all(self) -> set[TurnState]:
-        maps = (self._by_response, self._by_event, self._by_item, self._by_token)
-        return {turn for each in maps for turn in each.values()} | self.calls.answering
+        return self.routes.turns() | self.calls.answering
 
     def _route(self, response_id: str, turn: TurnState) -> None:
-        if len(self._by_response) >= MAX_ROUTES:
-            # Only responses that never ended can fill this: let the oldest go.
-            oldest = self._by_response.pop(next(iter(self._by_response)))
-            oldest.queue.end_locked(lambda: SlowConsumer(f"{MAX_ROUTES} responses run, none of which ends"))
+        oldest = self.routes.begin(turn, response_id)
+        if oldest is not None:
+            oldest.queue.end_locked(lambda: SlowConsumer(f"{MAX_RESPONSES} responses run, none of which ends"))
             self._finish(oldest)
-        self._by_response[response_id] = turn
 
 
 def _left(holder: object, before: float) -> TurnState | None:

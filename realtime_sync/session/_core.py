@@ -6,7 +6,6 @@ observers, and puts it on their queues. Callers send through `Core.send` and wai
 
 from __future__ import annotations
 
-import functools
 import itertools
 import logging
 import queue
@@ -31,11 +30,10 @@ from realtime_sync.errors import (
 from realtime_sync.session import _lifecycle
 from realtime_sync.session._acknowledgements import Acknowledgements, Pending, server_error
 from realtime_sync.session._api import Api
-from realtime_sync.session._dispatcher import Call, Dispatcher
+from realtime_sync.session._callbacks import Callbacks
 from realtime_sync.session._flow import Flow
 from realtime_sync.session._holder import Holder
 from realtime_sync.session._ledger import Held, Ledger
-from realtime_sync.session._local_events import CallbackError, LocalEvent, Opened
 from realtime_sync.session._mailbox import Mailbox
 from realtime_sync.session._observers import ObserverIndex, Registration
 from realtime_sync.session._queue import Entry, EventQueue
@@ -79,8 +77,7 @@ class Core:
     reader: Reader = field(init=False, repr=False)
     flow: Flow = field(init=False, repr=False)
     mailbox: Mailbox = field(init=False, repr=False)
-    callbacks: Dispatcher = field(init=False, repr=False)
-    urgent: Dispatcher = field(init=False, repr=False)
+    callbacks: Callbacks = field(init=False, repr=False)
     acknowledgements: Acknowledgements = field(init=False, repr=False)
     client_fields: Mapping[str, frozenset[str]] = field(init=False, repr=False)
     _id_prefix: str = field(init=False, repr=False)
@@ -106,7 +103,6 @@ class Core:
     _sent_before: int = field(init=False, default=0)
     """Events sent on connections before this one."""
     _subscriptions_dropped: int = field(init=False, default=0)
-    opened: bool = field(init=False, default=False)
     ended: ConnectionClosed | None = field(init=False, default=None)
     ended_quietly: bool = field(init=False, default=False)
     end_waiters: set[Waiter] = field(init=False, factory=set, repr=False)
@@ -131,22 +127,19 @@ class Core:
             max_bytes=self.options.max_queue_bytes,
             counts_as_wait=False,
         )
-        self.callbacks = self._dispatcher(f"rts-callbacks-{number}", low, urgent=False)
-        self.urgent = self._dispatcher(f"rts-urgent-{number}", low, urgent=True)
+        self.callbacks = Callbacks(
+            number=number,
+            lock=self.lock,
+            flow=self.flow,
+            mailbox=self.mailbox,
+            observers=self.observers,
+            max_bytes=self.options.max_queue_bytes,
+            low_mark=low,
+            post=self.post,
+        )
         self.acknowledgements = Acknowledgements(self.api.rules)
         self.reader = Reader(self, f"rts-reader-{number}")
         self.api.bind(self)
-
-    def _dispatcher(self, name: str, low: int, *, urgent: bool) -> Dispatcher:
-        return Dispatcher(
-            name=name,
-            lock=self.lock,
-            flow=self.flow,
-            max_bytes=self.options.max_queue_bytes,
-            low_mark=low,
-            report=self.emit,
-            listens=functools.partial(self.observers.listens, urgent=urgent),
-        )
 
     def reconnects_with(self, redial: Redial, resumption: Resumption) -> None:
         """Have a lost connection replaced. Before `start`."""
@@ -241,14 +234,12 @@ class Core:
                 consumer.remove_locked(unwanted)
         self.mailbox.remove_locked(unwanted)
         self.callbacks.remove_locked(unwanted)
-        self.urgent.remove_locked(unwanted)
         self.flow.resume_if_paused()
 
     def stats(self) -> Stats:
         """Take a snapshot of the counters."""
         with self.lock:
             dropped = self._subscriptions_dropped + sum(each.dropped for each in self.observers.queues())
-            both = (self.callbacks, self.urgent)
             return Stats(
                 events_received=self.number,
                 events_sent=self._sent_before + self.connection.messages_sent,
@@ -259,9 +250,9 @@ class Core:
                 mailbox_events=len(self.mailbox),
                 mailbox_bytes=self.mailbox.bytes,
                 mailbox_dropped=self.mailbox.dropped,
-                callbacks_waiting=sum(len(each) for each in both),
-                callbacks_dropped=sum(each.dropped for each in both),
-                callbacks_discarded=sum(each.discarded for each in both),
+                callbacks_waiting=sum(len(each) for each in self.callbacks.both),
+                callbacks_dropped=sum(each.dropped for each in self.callbacks.both),
+                callbacks_discarded=sum(each.discarded for each in self.callbacks.both),
                 subscriptions_dropped=dropped,
                 paused_seconds=self.flow.total_paused(),
                 send_backlog_bytes=self.connection.backlog + (self.holder.ledger.bytes if self.holder else 0),
@@ -477,58 +468,12 @@ class Core:
             raise LocalProtocolError(msg)
         return entries
 
-    # -- observers ----------------------------------------------------------------------------------------------
-
-    def register(self, registration: Registration) -> None:
-        """Add a callback; "open" on an open session is called at once."""
-        with self.lock:
-            self.observers.add(registration)
-            self.mailbox.other_consumer_opened_locked()
-            dispatcher = self.dispatcher_of(registration)
-            dispatcher.wanted = True
-            self.flow.consumers.add(dispatcher)
-            if registration.name == Opened.type and self.opened and self.ended is None:
-                self.dispatch_locked(Opened(), self.observers.claim((registration,)), 0)
-        self.post(dispatcher.tend)
+    # -- callbacks ----------------------------------------------------------------------------------------------
 
     def unregister(self, registration: Registration) -> None:
         """Call this callback no more."""
         self.check()
-        with self.lock:
-            self.observers.remove(registration)
-
-    def dispatcher_of(self, registration: Registration) -> Dispatcher:
-        """Return the queue and thread of a callback."""
-        return self.urgent if registration.urgent else self.callbacks
-
-    def dispatch_locked(self, event: Any, registrations: Sequence[Registration], size: int) -> None:
-        """Queue an event for the callbacks that it matched."""
-        for dispatcher in (self.callbacks, self.urgent):
-            mine = [each for each in registrations if self.dispatcher_of(each) is dispatcher]
-            overflow = dispatcher.put_locked(Call(event, mine, size)) if mine else None
-            if overflow is not None:
-                self.posted.put(functools.partial(self._emit_or_log, overflow))
-
-    def _emit_or_log(self, event: CallbackError) -> None:
-        if not self.emit(event):
-            logger.warning("%s", event.error)
-
-    def open(self) -> None:
-        """Call the handlers of "open"; from now on a new one is called at once."""
-        with self.lock:
-            self.opened = True
-            self._emit_locked(Opened())
-
-    def emit(self, event: LocalEvent) -> bool:
-        """Give a local event to its handlers; return whether there are any."""
-        with self.lock:
-            return self._emit_locked(event)
-
-    def _emit_locked(self, event: LocalEvent) -> bool:
-        matches = self.observers.of(event.type, event.type)
-        registrations = self.observers.claim(matches.registrations) if matches else ()
-        self.dispatch_locked(event, registrations, 0)
-        return bool(registrations)
+        self.callbacks.unregister(registration)
 
     # -- closing ------------------------------------------------------------------------------------------------
 
@@ -585,7 +530,7 @@ class Core:
             else:
                 left += self._join((self.reader.thread,), deadline)
             # Looked up only now: the reader may have started one for the "close" handlers.
-            both = (self.callbacks, self.urgent)
+            both = self.callbacks.both
             if me not in (self.reader.thread, *(each.thread for each in both)):
                 left += self._join([each.thread for each in both if not each.is_dispatching_here()], deadline)
         finally:

@@ -14,7 +14,6 @@ from attrs import define, field
 from realtime_sync.errors import ClosedError, ClosedOK, ConnectionClosed
 from realtime_sync.session._acknowledgements import error_fields
 from realtime_sync.session._api import DISCARD, DROP
-from realtime_sync.session._dispatcher import Call
 from realtime_sync.session._local_events import Closed
 from realtime_sync.session._observers import Matches
 from realtime_sync.session._queue import Entry, EventQueue
@@ -74,7 +73,7 @@ class Reader:
         core = self._core
         end: ConnectionClosed
         try:
-            core.open()
+            core.callbacks.open()
             while True:
                 end = self._serve()
                 final = end if core.recovery is None else core.recovery.replace(end)
@@ -117,7 +116,6 @@ class Reader:
         while not core.posted.empty():
             core.posted.get()()
         core.callbacks.tend()
-        core.urgent.tend()
 
     def _prepare(self) -> bool:
         """Do what was posted, start threads, decide whether to pause; return that."""
@@ -162,10 +160,7 @@ class Reader:
         core = self._core
         with core.lock:
             core.api.tick_locked()
-        for dispatcher in (core.callbacks, core.urgent):
-            slow = dispatcher.slow_handler()
-            if slow is not None:
-                logger.warning("callback %r for %r has been running for over 30 s", slow.handler, slow.name)
+        core.callbacks.warn_of_slow()
         since = core.flow.paused_since
         if since is not None and now - since > PAUSE_LOG_SECONDS and not self._pause_logged:
             self._pause_logged = True
@@ -238,7 +233,7 @@ class Reader:
             for each in matches.queues:
                 each.put_locked(entry)
             if matches.registrations:
-                core.dispatch_locked(event, observers.claim(matches.registrations), entry[2])
+                core.callbacks.dispatch_locked(event, observers.claim(matches.registrations), entry[2])
         if event.type not in self._special:
             return
         if event.type in core.acknowledgements.answer_types:
@@ -296,20 +291,11 @@ class Reader:
                     consumer.end_locked(core.closed_error)
             for queue in core.observers.queues():
                 queue.end_locked(core.closed_error)
-            self._finish_dispatchers_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
+            core.callbacks.finish_locked(Closed(code=end.code, reason=end.reason, error=end), discard=local)
             if core.holder is not None:
                 core.holder.end_locked()
             for waiter in tuple(core.end_waiters):
                 waiter.wake()
-
-    def _finish_dispatchers_locked(self, event: Closed, *, discard: bool) -> None:
-        core = self._core
-        matches = core.observers.of(event.type, event.type)
-        registrations = core.observers.claim(matches.registrations) if matches else ()
-        for dispatcher in (core.callbacks, core.urgent):
-            mine = [each for each in registrations if core.dispatcher_of(each) is dispatcher]
-            dispatcher.end_locked(discard=discard)
-            dispatcher.finish_locked(Call(event, mine, 0) if mine else None)
 
 
 def _describe_error(event: Any) -> str:

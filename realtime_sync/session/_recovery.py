@@ -242,7 +242,7 @@ class Recovery:
                 return None
         self._attempts += 1
         logger.info("reconnecting in %.1f s, attempt %d: %s", delay, self._attempts, error)
-        self._core.emit(
+        self._core.callbacks.emit(
             Reconnecting(
                 attempt=retrying.attempt,
                 max_attempts=retrying.max_attempts,
@@ -378,7 +378,7 @@ class Recovery:
             )
             self._unconfirmed.clear()
             core.mailbox.put_locked((core.number, event, 0))
-        core.emit(event)
+        core.callbacks.emit(event)
 
     def _drop(self, end: ConnectionClosed) -> None:
         """Let go of a connection that did not make it to the end of `_connect`."""

@@ -244,7 +244,7 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
             msg = f"a handler must be callable; got {handler!r}"
             raise LocalProtocolError(msg)
         registration = Registration(name=name, handler=handler, once=once, urgent=urgent, cancel=core.unregister)
-        core.register(registration)
+        core.callbacks.register(registration)
         return registration
 
     def off(self, name: NameT, handler: Callable[[Any], object]) -> None:
@@ -271,10 +271,10 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
         """
         core = self._core
         core.check()
-        if core.callbacks.is_dispatching_here() or core.urgent.is_dispatching_here():
+        if core.callbacks.is_dispatching_here():
             msg = "dispatch_events() was called from a callback, which already runs on a dispatching thread"
             raise LocalProtocolError(msg)
-        return core.callbacks.run_here(Deadline(timeout))
+        return core.callbacks.ordinary.run_here(Deadline(timeout))
 
     # -- the end ------------------------------------------------------------------------------------------------
 

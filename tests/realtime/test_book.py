@@ -8,7 +8,7 @@ from types import SimpleNamespace as Event
 import pytest
 
 from realtime_sync.realtime import _book as module
-from realtime_sync.realtime import _creates
+from realtime_sync.realtime import _creates, _routes
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._state import REFUSED, Phase, TurnState
@@ -117,8 +117,8 @@ def test_a_turn_gets_its_events_and_nothing_else(harness):
     assert harness.confirmed == ["c1"]
     assert turn.phase is Phase.OVER
     assert harness.book.slot.holder is None
-    assert not harness.book._by_item
-    assert not harness.book._by_event
+    assert not harness.book.routes.items
+    assert not harness.book.routes.events
 
 
 def test_assistant_items_belong_to_the_turn_in_either_order(harness):
@@ -321,11 +321,11 @@ def test_an_error_that_names_nothing_does_not_touch_a_turn_that_is_answered(harn
 
 def test_responses_that_never_end_are_bounded(harness, monkeypatch):
     """The table of running responses cannot grow without limit."""
-    monkeypatch.setattr(module, "MAX_ROUTES", 5)
+    monkeypatch.setattr(_routes, "MAX_RESPONSES", 5)
     harness.book.listeners.append(print)
     for number in range(50):
         harness.created(f"vad_{number}")
-    assert len(harness.book._by_response) == 5
+    assert len(harness.book.routes.responses) == 5
 
 
 def test_the_end_lets_open_turns_go(harness):

@@ -53,7 +53,7 @@ def test_handlers_given_to_connect_see_the_first_event(connect):
 def test_open_on_an_open_session_is_called_once(connect):
     """A late handler for "open" is called at once, and only once."""
     rt, _ = connect()
-    wait_until(lambda: rt._core.opened)
+    wait_until(lambda: rt._core.callbacks.opened)
     late = Recorder()
     rt.on("open", late)
     wait_until(lambda: late.events)
@@ -279,7 +279,7 @@ def test_dispatch_events_runs_callbacks_on_the_calling_thread(connect):
     rt.on("*", handler)
 
     dispatching = run_in_thread(rt.dispatch_events)
-    wait_until(lambda: rt._core.callbacks._guests)
+    wait_until(lambda: rt._core.callbacks.ordinary._guests)
     for n in range(30):
         peer.delta(str(n))
     peer.close()

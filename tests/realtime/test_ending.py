@@ -47,7 +47,7 @@ def test_close_handlers_have_run_when_close_returns(connect):
         rt.on("close", ran.append)
         rt.close()
         assert [event.type for event in ran] == ["close"]
-        assert not rt._core.callbacks.thread.is_alive()
+        assert not rt._core.callbacks.ordinary.thread.is_alive()
         peer.done.set()
 
 

@@ -260,7 +260,7 @@ def test_a_response_out_of_band_goes_on(told):
     stream = rt.stream("aside", response={"conversation": "none"})
     create = peer.receive("response.create")
     voice.begin(peer, "aside", voice.metadata_of(create))
-    wait_until(lambda: rt._api.book._by_response)
+    wait_until(lambda: rt._api.book.routes.responses)
     assert rt.interrupt() == Interruption()
     voice.say(peer, text="still here", response_id="aside")
     voice.finish(peer, "aside")

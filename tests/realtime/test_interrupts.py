@@ -50,9 +50,9 @@ def left_behind(core):
         "waits": core.flow.waits,
         "waiters for the end": core.end_waiters,
         "takers": core.mailbox._waiters,
-        "guests": core.callbacks._guests,
-        "waiters for callbacks": () if core.callbacks.wanted else core.callbacks._waiters,
-        "a running callback": core.callbacks._holder,
+        "guests": core.callbacks.ordinary._guests,
+        "waiters for callbacks": () if core.callbacks.ordinary.wanted else core.callbacks.ordinary._waiters,
+        "a running callback": core.callbacks.ordinary._holder,
         "claimants": core.api.book.slot._claimants,
         "requests": waiting,
     }
@@ -109,7 +109,7 @@ def test_a_guest_interrupted_while_leaving_hands_the_callbacks_over(make_peer):
         link = peer.link()
         seen = []
         rt.on("x.y", seen.append)
-        wait_until(lambda: rt._core.callbacks.thread is not None)
+        wait_until(lambda: rt._core.callbacks.ordinary.thread is not None)
         for sent in interrupted_everywhere(lambda: rt.dispatch_events(MOMENT)):
             link.write(frame(TEXT, b'{"type": "x.y"}'))
             wait_until(lambda: len(seen) == sent)  # noqa: B023  (called at once)

@@ -240,7 +240,9 @@ def test_every_thread_is_woken_by_the_end(open_session):
     ]
     for _ in range(3):
         link.read_frame()
-    wait_until(lambda: rt._api.book.slot._claimants and rt._core.callbacks._guests and rt._core.mailbox._waiters)
+    wait_until(
+        lambda: rt._api.book.slot._claimants and rt._core.callbacks.ordinary._guests and rt._core.mailbox._waiters
+    )
     link.drop()
     for call in calls[:-1]:
         with pytest.raises(ConnectionClosed):

@@ -436,8 +436,8 @@ def test_concurrent_asks_with_random_exits_leave_nothing(connect):
     stop.set()
     server.join()
     book = rt._api.book
-    assert not book._by_response
-    assert not book._by_item
-    assert not book._by_event
+    assert not book.routes.responses
+    assert not book.routes.items
+    assert not book.routes.events
     assert not book.creates
-    assert rt._core.flow.consumers <= {rt._core.callbacks, rt._core.urgent}
+    assert rt._core.flow.consumers <= set(rt._core.callbacks.both)

@@ -369,7 +369,7 @@ def test_a_server_that_says_nothing_about_speech(connect):
     microphone.give(SPEECH)
     hear(peer, len(SPEECH))
     voice.begin(peer)
-    wait_until(lambda: rt._api.book._by_response)
+    wait_until(lambda: rt._api.book.routes.responses)
     microphone.give(None)
     hear(peer, SILENCE)
     voice.say(peer, b"\1\2", "yes")
@@ -610,7 +610,7 @@ def test_leaving_a_turn_that_waits_for_its_transcript_leaves_nothing(connect, ho
         assert stream.turn().text == "answer"
     elif how == "dropped":
         del stream
-        wait_until(lambda: not rt._api.book._by_item)
+        wait_until(lambda: not rt._api.book.routes.items)
     else:
         peer.drop()
         assert stream.turn().text == "answer"

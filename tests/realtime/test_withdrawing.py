@@ -90,14 +90,14 @@ def test_a_callback_cut_short_in_dispatch_events_gives_the_callbacks_back(connec
         peer_then_dispatch(rt, peer, threads)
     peer.send("x.y")
     wait_until(lambda: len(threads) == 2)
-    assert threads == [threading.current_thread(), rt._core.callbacks.thread]
+    assert threads == [threading.current_thread(), rt._core.callbacks.ordinary.thread]
 
 
 def peer_then_dispatch(rt, peer, threads):
     """Dispatch here, with an event that comes once this thread is the one that dispatches."""
 
     def send_when_here():
-        wait_until(lambda: rt._core.callbacks._guests)
+        wait_until(lambda: rt._core.callbacks.ordinary._guests)
         peer.send("x.y")
 
     sender = threading.Thread(target=send_when_here)

@@ -159,9 +159,16 @@ def assert_idle(rt):
     assert book.slot.occupant is None
     assert book.input.floor.holder is None
     assert book.input.speaker is None
-    left = (book._by_response, book._by_item, book._by_event, book._by_token, book.creates.entries, book._silenced)
+    left = (
+        book.routes.responses,
+        book.routes.items,
+        book.routes.events,
+        book.routes.tokens,
+        book.creates.entries,
+        book._silenced,
+    )
     assert not any(left), left
     assert not book.input._commits
     assert not book.input._clears
-    assert rt._core.flow.consumers <= {rt._core.callbacks, rt._core.urgent}
+    assert rt._core.flow.consumers <= set(rt._core.callbacks.both)
     assert not rt._core.flow.waits
