@@ -7,7 +7,7 @@ python examples/agent_loop.py --real     with OpenAI, using OPENAI_API_KEY
 import contextlib
 import sys
 
-from realtime_sync import Client, ToolContext
+from realtime_sync import Client, ToolContext, ToolError
 
 STOCK = {"apples": 12, "pears": 0, "plums": 3}
 
@@ -23,7 +23,9 @@ def get_stock(fruit: str) -> int:
     Args:
         fruit: a kind of fruit, as list_fruit names it.
     """
-    return STOCK[fruit]  # for another one the model is told that there was a KeyError
+    if fruit not in STOCK:
+        raise ToolError(f"we do not sell {fruit}")  # what the model is told; of another exception it would hear, too
+    return STOCK[fruit]
 
 
 def place_order(fruit: str, pieces: int, context: ToolContext) -> str:

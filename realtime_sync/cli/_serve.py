@@ -18,5 +18,11 @@ def serve(options: argparse.Namespace) -> int:
         from realtime_sync.server import serve as run
     except ImportError as error:
         raise MissingExtra("server", "the local server") from error
-    run(options.host, options.port, tls_cert=options.tls_cert, tls_key=options.tls_key, api_key=options.api_key)
+    try:
+        run(options.host, options.port, tls_cert=options.tls_cert, tls_key=options.tls_key, api_key=options.api_key)
+    except BrokenPipeError:  # of standard output
+        raise
+    except OSError as error:
+        msg = f"cannot listen at {options.host}, port {options.port}: {error.strerror}; choose others by --host, --port"
+        raise ConfigurationError(msg) from error
     return 0

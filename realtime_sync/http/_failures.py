@@ -52,7 +52,7 @@ def refused(what: str, request: Request, status: int, headers: Mapping[str, str]
     shown = {name: request.redact(value) for name, value in headers.items() if name != "set-cookie"}
     said = details.get("message") or ("" if details or _is_markup(shown) else text.strip()[:200])
     parts = [f"{what} was refused with status {status}", said, advice]
-    message = ": ".join(part for part in parts if part)
+    message = ": ".join(part.rstrip(".") for part in parts if part)
     if shown.get("x-request-id"):
         message += f" (request {shown['x-request-id']})"
     return status_error(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from realtime_sync.audio import AudioSource
 from realtime_sync.config import NOT_GIVEN, NotGiven
+from realtime_sync.config._options import seconds
 from realtime_sync.realtime._api import SESSION_EVENTS, RealtimeApi
 from realtime_sync.realtime._content import turn_input
 from realtime_sync.realtime._interruption import Interruption, interrupt
@@ -142,11 +143,11 @@ class RealtimeSession(WaitsByName):
 
         Raises:
             RequestTimeout: the conversation did not become free in time; nothing was sent.
-            ConfigurationError: the audio cannot be read.
+            ConfigurationError: the audio cannot be read, or `timeout` is no number of seconds.
             SendTimeout, ConnectionClosed, LocalProtocolError: as `send`.
         """
         self._core.check()
-        deadline = Deadline(self._turn_timeout if isinstance(timeout, NotGiven) else timeout)
+        deadline = Deadline(self._turn_timeout if isinstance(timeout, NotGiven) else seconds("timeout", timeout))
         session = self._effective(None if audio is None else deadline)
         content = turn_input(session, text, audio, images=images, response=response, pace=pace)
         return start_turn(self._core, self._api, content, deadline)

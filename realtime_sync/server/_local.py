@@ -36,6 +36,7 @@ logger = logging.getLogger("realtime_sync.server")
 
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 _WAIT_SLICE = 0.5
+_MAX_PORT = 65_535
 
 
 def _tls_context(tls: ssl.SSLContext | tuple[str, str] | None) -> ssl.SSLContext | None:
@@ -55,6 +56,13 @@ def _tls_context(tls: ssl.SSLContext | tuple[str, str] | None) -> ssl.SSLContext
     return context
 
 
+def _is_port(_: object, __: object, value: int) -> None:
+    # The name lookup takes larger numbers, too, and wraps them round.
+    if not isinstance(value, int) or not 0 <= value <= _MAX_PORT:
+        msg = f"port must be 0 to {_MAX_PORT}; got {value!r}"
+        raise ConfigurationError(msg)
+
+
 def _positive(_: object, attribute: Attribute[float], value: float) -> None:
     if not value > 0:
         msg = f"{attribute.alias} must be above 0; got {value!r}"
@@ -67,7 +75,7 @@ def _not_negative(_: object, __: object, value: float) -> None:
         raise ConfigurationError(msg)
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False, kw_only=True, repr=False)
 class LocalServer:
     """A server on loopback that speaks the Realtime and the Responses API, with rules instead of a model.
 
@@ -79,8 +87,9 @@ class LocalServer:
 
     host: str = "127.0.0.1"
     """The address to bind."""
-    _requested_port: int = field(default=0, alias="port")
-    _api_key: str | None = field(default=None, repr=False)
+    _requested_port: int = field(default=0, alias="port", validator=_is_port)
+    """The port to bind; 0 lets the system choose."""
+    _api_key: str | None = field(default=None)
     """The key that clients must send; None: any, or none."""
     _responder: Responder | None = None
     """Makes the answers; None: the built-in rules."""
@@ -92,17 +101,17 @@ class LocalServer:
     """How many times faster than real time speech is delivered, before `time_scale`."""
     _faults: Faults | Fault | Iterable[Fault] | None = None
     """How to misbehave, and when."""
-    _tls: ssl.SSLContext | tuple[str, str] | None = field(default=None, repr=False)
+    _tls: ssl.SSLContext | tuple[str, str] | None = field(default=None)
     """Serve TLS with this context, or with (certificate file, key file)."""
     _time_scale: float = field(default=1.0, validator=_not_negative)
     """Factor on pauses, the idle time-out and the 60 minutes of a session; 0: no pauses, and no time ever runs out."""
-    _backend: Backend = field(init=False, repr=False)
-    _desk: Desk = field(init=False, repr=False)
-    _context: ssl.SSLContext | None = field(init=False, repr=False)
-    _closing: threading.Event = field(init=False, factory=threading.Event, repr=False)
+    _backend: Backend = field(init=False)
+    _desk: Desk = field(init=False)
+    _context: ssl.SSLContext | None = field(init=False)
+    _closing: threading.Event = field(init=False, factory=threading.Event)
     """Ends the waits of faults at "connect"."""
-    _lock: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
-    _listener: Listener | None = field(init=False, default=None, repr=False)
+    _lock: threading.Lock = field(init=False, factory=threading.Lock)
+    _listener: Listener | None = field(init=False, default=None)
     _port: int | None = field(init=False, default=None)
     _closed: bool = field(init=False, default=False)
 
@@ -153,6 +162,11 @@ class LocalServer:
         if listener is not None:
             listener.close()
         self._backend.journal.close()
+
+    def __repr__(self) -> str:
+        with self._lock:
+            state = "closed" if self._closed else "not started" if self._port is None else None
+        return f"LocalServer({state or repr(self.base_url)})"
 
     def __enter__(self) -> Self:
         """Start."""

@@ -317,6 +317,10 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
         self._core.check()
         return self._core.stats()
 
+    def __repr__(self) -> str:
+        ended = self._core.ended
+        return f"{type(self).__name__}({'open' if ended is None else f'closed, code {ended.code}'})"
+
     def enter(self) -> Self:
         """Return the session itself, for code written for SDKs whose `connect` returns a manager."""
         return self

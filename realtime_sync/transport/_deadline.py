@@ -6,20 +6,34 @@ import math
 import time
 from typing import final
 
+from realtime_sync.errors import ConfigurationError
 from realtime_sync.transport._waker import Waker
 
 __all__ = ["Deadline"]
 
 
+def _no_seconds(value: object) -> ConfigurationError:
+    return ConfigurationError(f"timeout must be a number of seconds, 0 or more, or None for no limit; got {value!r}")
+
+
 @final
 class Deadline:
-    """A point in monotonic time; `seconds` None means never."""
+    """A point in monotonic time; `seconds` None means never, and a negative number that it has passed.
+
+    Raises:
+        ConfigurationError: `seconds` is no number.
+    """
 
     __slots__ = ("at", "seconds", "waker")
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
-        self.at = math.inf if seconds is None else time.monotonic() + seconds
+        try:
+            self.at = at = math.inf if seconds is None else time.monotonic() + seconds
+        except TypeError:
+            raise _no_seconds(seconds) from None
+        if at != at:  # noqa: PLR0124  (not a number: it would never pass)
+            raise _no_seconds(seconds)
         self.waker: Waker | None = None
         """Rung by `cancel`; whoever polls until the deadline polls it too."""
 

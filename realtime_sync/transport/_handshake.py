@@ -183,7 +183,7 @@ def _rejection(carrier: _Carrier, request: Request, deadline: Deadline) -> Excep
         advice = _ADVICE.get(status, "the server has a problem: try again later" if status >= 500 else "")  # noqa: PLR2004
     parts = [f"{request.address} refused the WebSocket upgrade with status {status}", said, advice]
     return handshake_rejected(
-        ": ".join(str(part) for part in parts if part),
+        ": ".join(str(part).rstrip(".") for part in parts if part),
         status=status,
         code=details.get("code"),
         param=details.get("param"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -61,6 +64,27 @@ def test_demo_without_input_plays_a_script():
     assert re.search(r"^Which weekday.* 0 +2 +\d+ B +\d+ B$", done.stdout, re.MULTILINE)
 
 
+def test_what_is_typed_is_shown_once(monkeypatch, capsys):
+    """The terminal has shown it; the answer follows, and an empty line ends it."""
+    from realtime_sync.cli import _demo
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    row = _demo.Row("a tour", None, 0.0, 0, 0, 0)
+    monkeypatch.setattr(_demo, "SCRIPT", ())
+    monkeypatch.setattr(_demo._demo_function, "call_a_function", lambda *_: [])
+    monkeypatch.setattr(_demo._demo_voice, "speak", lambda *_: row)
+    monkeypatch.setattr(_demo._demo_responses, "show_responses", lambda *_: None)
+    monkeypatch.setattr(sys, "stdin", Terminal("What is 2 plus 2?\n\n"))
+    assert cli.main(["demo"]) == 0
+    conversation, table = capsys.readouterr().out.split("first token")
+    assert "bot> 2 plus 2 is 4." in conversation
+    assert "you> What is 2 plus 2?" not in conversation
+    assert "What is 2 plus 2?" in table
+
+
 def test_demo_against_a_named_server(capsys):
     """--base-url talks to any server."""
     from realtime_sync.server import LocalServer
@@ -76,7 +100,11 @@ def test_demo_against_a_named_server(capsys):
         (["demo", "--real", "hi"], 2, "OPENAI_API_KEY"),
         (["demo", "--base-url", "nonsense", "hi"], 2, "base URL"),
         (["demo", "--base-url", "http://127.0.0.1:9/v1", "hi"], 1, "ConnectError"),
+        (["demo", "--base-url", "http://127.0.0.1:9/v1", "hi"], 1, "doctor"),
+        (["demo", "--output", "no/such/folder/answer.wav", "hi"], 2, "no/such/folder/answer.wav"),
+        (["demo", "--output", ".", "hi"], 2, "--output"),
         (["serve", "--tls-cert", "x.pem"], 2, "--tls-key"),
+        (["serve", "--host", "192.0.2.1"], 2, "cannot listen at 192.0.2.1"),
     ],
 )
 def test_failures_are_one_line_and_an_exit_code(arguments, code, needle, capsys):
@@ -85,6 +113,77 @@ def test_failures_are_one_line_and_an_exit_code(arguments, code, needle, capsys)
     error = capsys.readouterr().err
     assert needle in error
     assert error.count("\n") == 1
+
+
+def test_a_port_in_use_is_one_line(capsys):
+    """It names the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert cli.main(["serve", "--port", str(port)]) == 2
+    error = capsys.readouterr().err
+    assert f"cannot listen at 127.0.0.1, port {port}" in error
+    assert error.count("\n") == 1
+
+
+def test_a_refused_key_is_told_by_the_name_that_the_pages_have(monkeypatch, capsys):
+    """One line: what the server said, and what to do."""
+    from realtime_sync.server import LocalServer
+
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong")
+    with LocalServer(api_key="right") as server:
+        assert cli.main(["demo", "--base-url", server.base_url, "hi"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("realtime-sync: AuthenticationError: ")
+    assert "check the API key" in error
+    assert ".:" not in error
+    assert error.count("\n") == 1
+
+
+def test_what_the_system_refuses_is_one_line(monkeypatch, capsys):
+    """A disk that is full when the answer is to be written, say."""
+
+    def full(options):
+        raise OSError(errno.ENOSPC, "No space left on device", "answer.wav")
+
+    monkeypatch.setattr("realtime_sync.cli._demo.demo", full)
+    assert cli.main(["demo", "hi"]) == 1
+    error = capsys.readouterr().err
+    assert "No space left on device: 'answer.wav'" in error
+    assert error.count("\n") == 1
+
+
+def test_output_that_nobody_reads_is_no_traceback():
+    """As in ``demo | head -1``: it ends, and says nothing of it."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as unread:
+        done = subprocess.run(
+            [sys.executable, "-m", "realtime_sync", "serve", "--port", "0"],
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["demo", "--timeout", "-1", "hi"],
+        ["demo", "--timeout", "0"],
+        ["demo", "--timeout", "nan"],
+        ["serve", "--port", "99999"],
+        ["serve", "--port", "-1"],
+    ],
+)
+def test_numbers_out_of_range_are_refused(arguments, capsys):
+    """Before anything is done, with the number."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert f"got {arguments[2]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("command", "extra"), [("demo", "demo"), ("serve", "server")])

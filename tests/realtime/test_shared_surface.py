@@ -10,6 +10,7 @@ import pytest
 from realtime_sync.errors import (
     ClosedError,
     ClosedOK,
+    ConfigurationError,
     LocalProtocolError,
     ReceiveTimeout,
     RequestTimeout,
@@ -43,6 +44,46 @@ def test_an_event_that_cannot_be_sent_is_refused_before_the_wire(connect, event)
         rt.send(event)
     rt.send({"type": "fine"})
     assert peer.receive()["type"] == "fine"
+
+
+@pytest.mark.parametrize("timeout", ["5", float("nan"), [5]])
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda rt, timeout: rt.receive(timeout),
+        lambda rt, timeout: rt.wait_for("error", timeout),
+        lambda rt, timeout: rt.request(UPDATE, timeout),
+        lambda rt, timeout: rt.session.update(UPDATE["session"], wait=True, timeout=timeout),
+        lambda rt, timeout: rt.ask("x", timeout=timeout),
+        lambda rt, timeout: next(iter(rt.turns(timeout))),
+        lambda rt, timeout: rt.wait_closed(timeout),
+    ],
+    ids=["receive", "wait_for", "request", "update", "ask", "turns", "wait_closed"],
+)
+def test_a_timeout_that_is_none_is_refused(connect, wait, timeout):
+    """It is named, nothing is sent, and nobody waits for ever."""
+    rt, peer = connect()
+    with pytest.raises(ConfigurationError, match="timeout must be a number of seconds"):
+        wait(rt, timeout)
+    rt.send({"type": "fine"})
+    assert peer.receive()["type"] == "fine"
+
+
+def test_a_turn_has_no_negative_time(connect):
+    """As requests of the Responses API have none."""
+    rt, peer = connect()
+    with pytest.raises(ConfigurationError, match="got -1"):
+        rt.ask("x", timeout=-1)
+    rt.send({"type": "fine"})
+    assert peer.receive()["type"] == "fine"
+
+
+def test_what_a_session_looks_like(connect):
+    """Whether it is open, and else its close code."""
+    rt, _ = connect()
+    assert repr(rt) == "RealtimeSession(open)"
+    rt.close()
+    assert repr(rt) == "RealtimeSession(closed, code 1000)"
 
 
 def test_receive_gives_events_in_order_and_times_out(connect):

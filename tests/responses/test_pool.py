@@ -177,6 +177,17 @@ def test_settings_that_cannot_work(lanes, wrong):
         lanes(**wrong)
 
 
+@pytest.mark.parametrize("timeout", ["5", float("nan"), -1, True])
+def test_a_timeout_that_is_none(lanes, scripted, timeout):
+    """It is refused before anything is sent."""
+    pool = lanes()
+    with pytest.raises(ConfigurationError, match="timeout must be a number of seconds"):
+        pool.create(input="x", timeout=timeout)
+    with pytest.raises(ConfigurationError, match="timeout must be a number of seconds"):
+        pool.conversation().create("x", timeout=timeout)
+    assert scripted.requests == []
+
+
 def test_one_thread_an_answer(local):
     """Sixty-four threads on two connections: each gets its own answers, and no more is opened than may be."""
     pool = local(2, store=False)

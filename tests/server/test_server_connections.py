@@ -299,12 +299,21 @@ def test_a_port_in_use_is_an_error(serve):
         LocalServer(port=server.port).start()
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999, "80"])
+def test_a_port_that_cannot_be_is_refused(port):
+    """It names the port, instead of serving at another one."""
+    with pytest.raises(ConfigurationError, match=f"65535; got {port!r}"):
+        LocalServer(port=port)
+
+
 def test_a_server_runs_once(serve):
     """A server that was started or closed does not start again, and has no address before."""
     server = serve()
     with pytest.raises(ConfigurationError, match="runs once"):
         server.start()
-    fresh = LocalServer()
+    fresh = LocalServer(api_key="secret")
+    assert repr(fresh) == "LocalServer(not started)"
+    assert repr(server) == f"LocalServer({server.base_url!r})"
     with pytest.raises(ConfigurationError, match="no address before"):
         _ = fresh.base_url
     fresh.close()

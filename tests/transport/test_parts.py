@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime_sync.errors import ConfigurationError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._masking import new_key
 from realtime_sync.transport._outbox import Outbox
@@ -261,3 +262,10 @@ def test_only_the_transport_imports_websocket_and_only_downwards():
                 assert node.module.startswith(allowed), (path.name, node.module)
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "websocket":
                 assert not node.attr.startswith("_"), (path.name, node.attr)
+
+
+@pytest.mark.parametrize("value", ["5", float("nan"), [], object()])
+def test_a_deadline_of_no_seconds_is_refused(value):
+    """Not a number would never pass, and a text would be told by an addition."""
+    with pytest.raises(ConfigurationError, match="must be a number of seconds"):
+        Deadline(value)
