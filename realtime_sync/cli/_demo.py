@@ -50,7 +50,10 @@ def demo(options: argparse.Namespace) -> int:
 def _client(options: argparse.Namespace, stack: contextlib.ExitStack) -> Client:
     if options.real:
         return _announced(Client(), options)
-    if options.base_url:
+    if options.base_url is not None:
+        if not options.base_url.strip():
+            msg = "--base-url is empty: name a server, or leave it out for the local one"
+            raise ConfigurationError(msg)
         return _announced(Client(base_url=options.base_url), options)
     try:
         from realtime_sync.server import LocalServer

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from realtime_sync.config import NOT_GIVEN, NotGiven
 from realtime_sync.config._options import seconds
-from realtime_sync.errors import PoolClosed
+from realtime_sync.errors import LocalProtocolError, PoolClosed
 from realtime_sync.responses._book import MAX_IN_FLIGHT
 from realtime_sync.responses._connection import LINEAGE
 from realtime_sync.responses._parameters import KEYWORDS, CreateParameters, create_body
@@ -202,6 +202,7 @@ class ResponsesPool(ClosesOnExit):
         Raises:
             ResponseFailed, …: that of a request, as `create`; those behind it are cancelled, as they are when the
                 iterator is closed or dropped.
+            LocalProtocolError: what was given for a request is no mapping; likewise.
         """
         ahead = 2 * self._core.settings.max_connections * MAX_IN_FLIGHT
         return _results(iter(requests), self.submit, ahead, return_exceptions=return_exceptions)
@@ -374,6 +375,9 @@ def _results(
     futures: deque[Future[wire.Response]] = deque()
     try:
         for request in requests:
+            if not isinstance(request, Mapping):
+                msg = f"map() takes the keywords of a submit each, as in {{'input': …}}; got {request!r:.100}"
+                raise LocalProtocolError(msg)
             futures.append(submit(**request))
             if len(futures) >= ahead:
                 yield _result(futures.popleft(), return_exceptions=return_exceptions)

@@ -99,6 +99,7 @@ def test_demo_against_a_named_server(capsys):
     [
         (["demo", "--real", "hi"], 2, "OPENAI_API_KEY"),
         (["demo", "--base-url", "nonsense", "hi"], 2, "base URL"),
+        (["demo", "--base-url", "", "hi"], 2, "--base-url is empty"),
         (["demo", "--base-url", "http://127.0.0.1:9/v1", "hi"], 1, "ConnectError"),
         (["demo", "--base-url", "http://127.0.0.1:9/v1", "hi"], 1, "doctor"),
         (["demo", "--output", "no/such/folder/answer.wav", "hi"], 2, "no/such/folder/answer.wav"),

@@ -493,6 +493,15 @@ def test_map_and_errors(local):
         next(answers)
 
 
+def test_what_is_no_request_is_refused_by_map(local):
+    """The error says what belongs there, and what was asked before it is not waited for."""
+    pool = local()
+    answers = pool.map([{"input": "1"}, "2"])
+    with pytest.raises(LocalProtocolError, match=r"keywords of a submit each.*'2'"):
+        list(answers)
+    assert pool.create(input="3").output_text
+
+
 # -- the end ----------------------------------------------------------------------------------------------------------
 
 
