@@ -41,6 +41,8 @@ class Callbacks:
     ordinary: Dispatcher = field(init=False)
     urgent: Dispatcher = field(init=False)
     opened: bool = field(init=False, default=False)
+    in_use: bool = field(init=False, default=False)
+    """Whether there ever was a callback. Read without the lock."""
 
     def __attrs_post_init__(self) -> None:
         """Make both queues; their threads are started when there is a callback."""
@@ -71,6 +73,7 @@ class Callbacks:
     def register(self, registration: Registration) -> None:
         """Add a callback; "open" on an open session is called at once."""
         dispatcher = self.dispatcher_of(registration)
+        self.in_use = True
         with self._lock:
             self._observers.add(registration)
             self._mailbox.other_consumer_opened_locked()

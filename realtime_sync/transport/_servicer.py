@@ -54,6 +54,7 @@ class Servicer:
     """
 
     __slots__ = (
+        "_alarm",
         "_close_deadline",
         "_close_timeout",
         "_closing",
@@ -86,6 +87,7 @@ class Servicer:
         self._closing = Closing()
         self._close_timeout = options.close_timeout
         self._close_deadline = Deadline(None)
+        self._alarm = -math.inf  # when the clock has something to decide, as it was when we last waited
         self._poller = Poller()
         self._poller.watch(waker.fd, READ)
         self._more = True  # whether to read before polling: TLS may hold decrypted bytes that no poll reports
@@ -120,28 +122,38 @@ class Servicer:
         """
         polled = False
         while True:
-            if self.requests or self.aborted or self._parser.fault is not None:
-                self._begin_to_end()
+            now = time.monotonic()
+            if messages := self._catch_up(now, read=read):
+                return messages
             if self.gone and self.ending is not None:
                 raise self.ending.error()
-            now = time.monotonic()
-            if self._paused or not read:
-                self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
-            self._writer.pump()
-            overdue = self._keepalive.is_overdue(now) and self._is_open()
-            if messages := self._read(even_unannounced=overdue):
-                return messages
-            if not self.gone:
-                self._check_clocks(now, overdue=overdue)
-            if self.gone:
-                continue
             if polled and deadline.passed():
                 return []
             woken = self._wait(deadline, now)
-            # Read at once: somebody waits for this, and nobody for the checks above.
-            if (messages := self._read()) or woken:
+            # Read at once: somebody waits for this, and nobody for what comes first above.
+            if self._more and (messages := self._read()):
                 return messages
+            if woken:
+                return []
             polled = True
+
+    def _catch_up(self, now: float, *, read: bool) -> list[str | bytes]:
+        """Do what takes no waiting: begin to end, write, look at the clock, read what no poll may tell of."""
+        if self.requests or self.aborted or self._parser.fault is not None:
+            self._begin_to_end()
+        if self.gone:
+            return []
+        if self._paused or not read:
+            self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
+        if self._writer.outbox.backlog:
+            self._writer.pump()
+        is_due = now >= self._alarm
+        overdue = is_due and self._keepalive.is_overdue(now) and self._is_open()
+        if (self._more or overdue) and (messages := self._read(even_unannounced=overdue)):
+            return messages
+        if (is_due or self._writer.broken is not None) and not self.gone:
+            self._check_clocks(now, overdue=overdue)
+        return []
 
     def _is_open(self) -> bool:
         return self._closing.phase is Phase.OPEN and not self._paused
@@ -155,7 +167,8 @@ class Servicer:
 
     def _wait(self, deadline: Deadline, now: float) -> bool:
         """Poll, and write if the kernel takes bytes; True: somebody woke us."""
-        until = min(deadline.at, self._close_deadline.at, self._keepalive.due() if self._is_open() else math.inf)
+        self._alarm = min(self._close_deadline.at, self._keepalive.due() if self._is_open() else math.inf)
+        until = min(deadline.at, self._alarm)
         timeout = None if until == math.inf else max(0.0, until - now)
         if self._more and not self._paused:
             timeout = 0.0
