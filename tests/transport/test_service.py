@@ -7,6 +7,7 @@ import os
 import queue
 import select
 import signal
+import socket
 import threading
 import time
 
@@ -510,6 +511,31 @@ def test_messages_one_by_one_and_in_a_burst_over_tls(make_peer, tls):
     assert [each for batch in batches for each in batch] == [str(number) for number in range(200)]
     assert len(batches) < 200
     connection.close()
+
+
+def test_full_records_are_read_to_the_last(make_peer, tls, monkeypatch):
+    """Behind a full TLS record there is more, however long the last read is ago: what has arrived comes in one round."""
+    monkeypatch.setattr(_servicer, "_BURST", 0.0)
+    texts = [f"{number:0500}" for number in range(140)]  # More than four records of 16 KB.
+
+    peer = make_peer(tls=tls.server_context)
+    connection = connect(peer.url, options={**QUICK, "ca_file": tls.ca_file})
+    link = peer.link()
+    with socket.socket(fileno=os.dup(connection.fileno())) as arrived:
+        for _ in range(2):  # By the second time the buffer has grown.
+            link.write(b"".join(frame(TEXT, text.encode()) for text in texts))
+            wait_until(lambda: waiting_in(arrived) > 504 * len(texts))
+            batches = receive_all(connection, len(texts))
+            assert [each for batch in batches for each in batch] == texts
+    assert len(batches) == 1
+    connection.close()
+
+
+def waiting_in(sock) -> int:
+    """Return how many bytes have arrived and were not read."""
+    with contextlib.suppress(BlockingIOError):
+        return len(sock.recv(2**18, socket.MSG_PEEK))
+    return 0
 
 
 def receive_all(connection, count) -> list[list[str]]:
