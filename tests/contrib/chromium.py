@@ -66,6 +66,8 @@ class Page:
 
     def type(self, text):
         """Type a text where the cursor is, and press Enter."""
+        # A page is loaded before it puts the cursor into its field: what is typed in between goes nowhere.
+        self.wait("document.activeElement.matches('input, textarea')")
         self.call("Input.insertText", text=text)
         for kind in ("keyDown", "keyUp"):
             self.call(
