@@ -7,13 +7,13 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from realtime_sync.client._endpoint import Endpoint, seconds
+from realtime_sync.client._endpoint import Endpoint
 from realtime_sync.client._http import HttpCaller
 from realtime_sync.client._realtime import RealtimeResource
 from realtime_sync.client._responses import ResponsesResource
 from realtime_sync.client._retrying import retry_policy
 from realtime_sync.client._webhooks import WebhooksResource
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy, seconds_or
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.session import ClosesOnExit, Waiter
 
@@ -103,7 +103,7 @@ class Client(ClosesOnExit):
         webhook_secret: str | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self.timeout = seconds("timeout", timeout, DEFAULT_TIMEOUT)
+        self.timeout = seconds_or("timeout", timeout, DEFAULT_TIMEOUT)
         self.options = ConnectionOptions.of(options)
         self.retry = retry
         self._sessions: dict[int, weakref.ref[Session[Any, Any, Any] | ResponsesPool]] = {}

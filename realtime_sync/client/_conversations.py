@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from realtime_sync.client._endpoint import seconds
 from realtime_sync.client._retrying import retry_policy
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy, seconds_or
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.tools import MAX_TOOL_ROUNDS, TOOL_TIMEOUT
 
@@ -93,7 +92,7 @@ class Conversations:
             link=link,
             compact=web.compact,
             retry=policy,
-            timeout=seconds("timeout", timeout, client.timeout),
+            timeout=seconds_or("timeout", timeout, client.timeout),
             model=model,
             needs_model=via is None,
             tools=tools,

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from attrs import field, frozen
 
-from realtime_sync.config import NotGiven
 from realtime_sync.errors import ConfigurationError
 
 __all__ = ["Endpoint"]
@@ -197,17 +196,3 @@ def merge_headers(base: Mapping[str, str], extra: Mapping[str, str]) -> dict[str
     """Return `base` with `extra` laid over it; names are compared without case."""
     replaced = {name.lower() for name in extra}
     return {**{name: value for name, value in base.items() if name.lower() not in replaced}, **extra}
-
-
-def seconds(name: str, value: float | None | NotGiven, default: float | None) -> float | None:
-    """Check a time-out: a number of seconds, None for no limit, or left out for the default.
-
-    Raises:
-        ConfigurationError: it is negative or no number.
-    """
-    if isinstance(value, NotGiven):
-        return default
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
-        msg = f"{name} must be a number of seconds, 0 or more, or None for no limit; got {value!r}"
-        raise ConfigurationError(msg)
-    return value

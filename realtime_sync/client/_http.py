@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from attrs import evolve, field, frozen
 
-from realtime_sync.client._endpoint import merge_headers, seconds
-from realtime_sync.config import NOT_GIVEN, NotGiven, Retrying
+from realtime_sync.client._endpoint import merge_headers
+from realtime_sync.config import NOT_GIVEN, NotGiven, Retrying, seconds_or
 from realtime_sync.errors import (
     ClosedError,
     ConnectError,
@@ -214,7 +214,7 @@ class HttpCaller:
         """
         policy = self._client.retry
         retries = policy.connect_retries
-        deadline = Deadline(seconds("timeout", call.timeout, self._client.timeout))
+        deadline = Deadline(seconds_or("timeout", call.timeout, self._client.timeout))
         for attempt in range(1, retries + 2):
             failure, answer = self._attempt(call, deadline)
             if answer is not None:

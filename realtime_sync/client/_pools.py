@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from realtime_sync.client._connecting import limited
-from realtime_sync.client._endpoint import seconds
 from realtime_sync.client._retrying import retry_policy
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryPolicy, seconds_or
 from realtime_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -90,9 +89,9 @@ class Pools:
         settings = PoolSettings(
             max_connections=max_connections,
             warm=warm,
-            acquire_timeout=seconds("acquire_timeout", acquire_timeout, ACQUIRE_TIMEOUT),
-            idle_timeout=seconds("idle_timeout", idle_timeout, IDLE_TIMEOUT),
-            rotate_after=seconds("rotate_after", rotate_after, ROTATE_AFTER),
+            acquire_timeout=seconds_or("acquire_timeout", acquire_timeout, ACQUIRE_TIMEOUT),
+            idle_timeout=seconds_or("idle_timeout", idle_timeout, IDLE_TIMEOUT),
+            rotate_after=seconds_or("rotate_after", rotate_after, ROTATE_AFTER),
             retry=policy,
             connect=_connector(client, merged, policy),
             extra_query=extra_query or {},
@@ -101,7 +100,7 @@ class Pools:
         pool = ResponsesPool(
             settings,
             defaults=create_body({**({} if model is None else {"model": model}), **defaults}, function="pool"),
-            timeout=seconds("timeout", timeout, client.timeout),
+            timeout=seconds_or("timeout", timeout, client.timeout),
             repeat_lost=repeat_lost,
             converse=client.responses.conversation,
         )

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from realtime_sync.client._connecting import checked_handlers, limited, one_of, opening
 from realtime_sync.client._conversations import Conversations
 from realtime_sync.client._dialler import Dialler
-from realtime_sync.client._endpoint import seconds
 from realtime_sync.client._http_responses import HttpResponses
 from realtime_sync.client._pools import Pools
 from realtime_sync.client._retrying import reconnecting_policy
-from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryChanges, Retrying, RetryPolicy
+from realtime_sync.config import NOT_GIVEN, ConnectionOptions, NotGiven, RetryChanges, Retrying, RetryPolicy, seconds_or
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.session import Core, Deadline
 
@@ -81,7 +80,7 @@ class ResponsesResource(Conversations, Pools, HttpResponses):
         if policy.reconnect and "resume" in RetryPolicy.of(retry).given:
             msg = "a Responses connection has nothing to resume: a conversation has, client.responses.conversation(…)"
             raise ConfigurationError(msg)
-        default_timeout = seconds("timeout", timeout, client.timeout)
+        default_timeout = seconds_or("timeout", timeout, client.timeout)
         model = model or client.endpoint.default_model
         given = {**({} if model is None else {"model": model}), **defaults}
         body = create_body(given, function="connect")

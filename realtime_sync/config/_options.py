@@ -9,12 +9,12 @@ from typing import Any, Final, Literal, cast
 
 from attrs import frozen
 
-from realtime_sync.config._layered import Layered, option
+from realtime_sync.config._layered import Layered, NotGiven, option
 from realtime_sync.config._proxy import Proxy
 from realtime_sync.errors import ConfigurationError
 from realtime_sync.extensions import Extension, check_extensions
 
-__all__ = ["ConnectionOptions", "required_seconds", "seconds"]
+__all__ = ["ConnectionOptions", "required_seconds", "seconds", "seconds_or"]
 
 
 def seconds(name: str, value: Any, *, none_ok: bool = True) -> float | None:
@@ -25,6 +25,15 @@ def seconds(name: str, value: Any, *, none_ok: bool = True) -> float | None:
         msg = f"{name} must be a number of seconds, 0 or more" + (", or None for no limit" if none_ok else "")
         raise ConfigurationError(msg + f"; got {value!r}")
     return float(value)
+
+
+def seconds_or(name: str, value: float | None | NotGiven, default: float | None) -> float | None:
+    """Check a time-out: a number of seconds, None for no limit, or left out for the default.
+
+    Raises:
+        ConfigurationError: it is negative or no number.
+    """
+    return default if isinstance(value, NotGiven) else seconds(name, value)
 
 
 def _positive_seconds_or_none(name: str, value: Any) -> float | None:

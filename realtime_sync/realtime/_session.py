@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from realtime_sync.audio import AudioSource
-from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.config._options import seconds
+from realtime_sync.config import NOT_GIVEN, NotGiven, seconds_or
 from realtime_sync.realtime._api import SESSION_EVENTS, RealtimeApi
 from realtime_sync.realtime._content import turn_input
 from realtime_sync.realtime._interruption import Interruption, interrupt
@@ -147,7 +146,7 @@ class RealtimeSession(WaitsByName):
             SendTimeout, ConnectionClosed, LocalProtocolError: as `send`.
         """
         self._core.check()
-        deadline = Deadline(self._turn_timeout if isinstance(timeout, NotGiven) else seconds("timeout", timeout))
+        deadline = Deadline(seconds_or("timeout", timeout, self._turn_timeout))
         session = self._effective(None if audio is None else deadline)
         content = turn_input(session, text, audio, images=images, response=response, pace=pace)
         return start_turn(self._core, self._api, content, deadline)

@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.config._options import seconds
+from realtime_sync.config import NOT_GIVEN, NotGiven, seconds_or
 from realtime_sync.errors import LocalProtocolError
 from realtime_sync.responses._api import ResponsesApi
 from realtime_sync.responses._call import ANY, Call, LaneChoice
@@ -190,7 +189,7 @@ class ResponsesConnection(Session["wire.ServerEvent", "AnyName", "wire.ClientEve
         return body
 
     def _deadline(self, timeout: _Timeout) -> Deadline:
-        return Deadline(self._timeout if isinstance(timeout, NotGiven) else seconds("timeout", timeout))
+        return Deadline(seconds_or("timeout", timeout, self._timeout))
 
     def _warm_up(
         self,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from attrs import evolve
 
-from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.config._options import seconds
+from realtime_sync.config import NOT_GIVEN, NotGiven, seconds_or
 from realtime_sync.errors import ConfigurationError, LocalProtocolError
 from realtime_sync.responses._conversation_core import ConversationCore, ConversationStats
 from realtime_sync.responses._conversation_queue import Turn
@@ -293,7 +292,7 @@ class Conversation(ClosesOnExit):
         self._rounds.settle()
 
     def _deadline(self, timeout: float | None | NotGiven) -> Deadline:
-        return Deadline(self._timeout if isinstance(timeout, NotGiven) else seconds("timeout", timeout))
+        return Deadline(seconds_or("timeout", timeout, self._timeout))
 
     # -- the conversation itself --------------------------------------------------------------------------------
 

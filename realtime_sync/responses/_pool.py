@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from attrs import evolve, frozen
 
-from realtime_sync.config import NOT_GIVEN, NotGiven
-from realtime_sync.config._options import seconds
+from realtime_sync.config import NOT_GIVEN, NotGiven, seconds_or
 from realtime_sync.errors import LocalProtocolError, PoolClosed
 from realtime_sync.responses._book import MAX_IN_FLIGHT
 from realtime_sync.responses._connection import LINEAGE
@@ -241,7 +240,7 @@ class ResponsesPool(ClosesOnExit):
         return self._open(self._ask(params, extra_body, function), timeout)
 
     def _open(self, ask: Ask, timeout: _Timeout) -> PoolStream:
-        deadline = Deadline(self._timeout if isinstance(timeout, NotGiven) else seconds("timeout", timeout))
+        deadline = Deadline(seconds_or("timeout", timeout, self._timeout))
         return PoolStream(self._core, ask, deadline, repeat_lost=self._repeat_lost)
 
     def _ask(
