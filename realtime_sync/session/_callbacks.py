@@ -41,8 +41,6 @@ class Callbacks:
     ordinary: Dispatcher = field(init=False)
     urgent: Dispatcher = field(init=False)
     opened: bool = field(init=False, default=False)
-    in_use: bool = field(init=False, default=False)
-    """Whether there ever was a callback. Read without the lock."""
 
     def __attrs_post_init__(self) -> None:
         """Make both queues; their threads are started when there is a callback."""
@@ -73,7 +71,6 @@ class Callbacks:
     def register(self, registration: Registration) -> None:
         """Add a callback; "open" on an open session is called at once."""
         dispatcher = self.dispatcher_of(registration)
-        self.in_use = True
         with self._lock:
             self._observers.add(registration)
             self._mailbox.other_consumer_opened_locked()
@@ -93,10 +90,13 @@ class Callbacks:
     def dispatch_locked(self, event: Any, registrations: Sequence[Registration], size: int) -> None:
         """Queue an event of so many bytes for the callbacks that it matched."""
         for dispatcher in self.both:
-            mine = [each for each in registrations if self.dispatcher_of(each) is dispatcher]
+            mine = self._share(dispatcher, registrations)
             overflow = dispatcher.put_locked(Call(event, mine, size)) if mine else None
             if overflow is not None:
                 self._post(functools.partial(self._emit_or_log, overflow))
+
+    def _share(self, dispatcher: Dispatcher, registrations: Sequence[Registration]) -> list[Registration]:
+        return [each for each in registrations if self.dispatcher_of(each) is dispatcher]
 
     def _emit_or_log(self, event: CallbackError) -> None:
         if not self.emit(event):
@@ -131,7 +131,7 @@ class Callbacks:
         """Call the handlers of "close" last; with `discard`, nothing else that has not begun."""
         registrations = self._claimed_locked(event)
         for dispatcher in self.both:
-            mine = [each for each in registrations if self.dispatcher_of(each) is dispatcher]
+            mine = self._share(dispatcher, registrations)
             dispatcher.end_locked(discard=discard)
             dispatcher.finish_locked(Call(event, mine, 0) if mine else None)
 
@@ -139,8 +139,8 @@ class Callbacks:
 
     def tend(self) -> None:
         """Start the threads that are wanted, see `Dispatcher.tend`."""
-        self.ordinary.tend()
-        self.urgent.tend()
+        for dispatcher in self.both:
+            dispatcher.tend()
 
     def warn_of_slow(self) -> None:
         """Log a warning for a callback that has been running for long."""
@@ -151,4 +151,4 @@ class Callbacks:
 
     def is_dispatching_here(self) -> bool:
         """Return whether the calling thread is inside a callback."""
-        return self.ordinary.is_dispatching_here() or self.urgent.is_dispatching_here()
+        return any(dispatcher.is_dispatching_here() for dispatcher in self.both)

@@ -291,8 +291,7 @@ class Core:
             SendTimeout: the peer took no data for `send_timeout`, or the deadline passed; nothing was queued.
             ConnectionClosed: the connection is closed or closing.
         """
-        if self.forked:
-            self.check()
+        self.check()
         outgoing = self.connection.prepare_encoded(json.write(data))
         if pending is None:
             pending = self.acknowledgements.make(data, waited_for=False)
@@ -331,9 +330,7 @@ class Core:
             if held.pending is not None:
                 self.acknowledgements.place(held.pending)
             if self.connection.offer(held.outgoing):
-                if self.holder is not None:
-                    self.holder.ledger.queued_locked(held, queued_before, self.connection.messages_written)
-                self.api.sent_locked(held.data, held.claim)
+                self._note_queued_locked(held, queued_before)
                 return True
         except BaseException:
             # An interrupt may have come before or after the queueing. Everything is queued under this lock, so that
@@ -342,14 +339,18 @@ class Core:
                 if held.pending is not None:
                     self.acknowledgements.forget(held.pending)
             elif self.holder is not None and not self.holder.ledger.knows_locked(held):
-                self.holder.ledger.queued_locked(held, queued_before, self.connection.messages_written)
-                self.api.sent_locked(held.data, held.claim)
+                self._note_queued_locked(held, queued_before)
             else:
                 self.api.interrupted_locked(held.data, held.claim)
             raise
         if held.pending is not None:
             self.acknowledgements.forget(held.pending)
         return False
+
+    def _note_queued_locked(self, held: Held, queued_before: int) -> None:
+        if self.holder is not None:
+            self.holder.ledger.queued_locked(held, queued_before, self.connection.messages_written)
+        self.api.sent_locked(held.data, held.claim)
 
     def _wait_admission(self, deadline: Deadline | None) -> None:
         token = object()

@@ -115,8 +115,7 @@ class Reader:
         core = self._core
         while not core.posted.empty():
             core.posted.get()()
-        if core.callbacks.in_use:
-            core.callbacks.tend()
+        core.callbacks.tend()
 
     def _prepare(self) -> bool:
         """Do what was posted, start threads, decide whether to pause; return that."""

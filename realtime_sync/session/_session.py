@@ -110,8 +110,7 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
             SlowConsumer: events were dropped before the next one; the call after this goes on.
         """
         core = self._core
-        if core.forked:
-            core.check()
+        core.check()
         try:
             entry = core.mailbox.take_routed() or core.mailbox.take(Deadline(timeout))
         except Empty:

@@ -375,8 +375,7 @@ class Connection:
 
     def pump(self) -> None:
         """Write what the kernel takes now; never waits. The rest is up to `service`, which is woken for it."""
-        if self._forks != forks.count:
-            self._check_process()
+        self._check_process()
         self._writer.pump()
 
     def wait_admission(self, timeout: float | None | NotGiven = NOT_GIVEN) -> None:

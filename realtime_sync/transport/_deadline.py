@@ -32,7 +32,7 @@ class Deadline:
             self.at = at = math.inf if seconds is None else time.monotonic() + seconds
         except TypeError:
             raise _no_seconds(seconds) from None
-        if at != at:  # noqa: PLR0124  (not a number: it would never pass)
+        if math.isnan(at):  # It would never pass.
             raise _no_seconds(seconds)
         self.waker: Waker | None = None
         """Rung by `cancel`; whoever polls until the deadline polls it too."""

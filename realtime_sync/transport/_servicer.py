@@ -149,7 +149,7 @@ class Servicer:
             self._writer.pump()
         is_due = now >= self._alarm
         overdue = is_due and self._keepalive.is_overdue(now) and self._is_open()
-        if (self._more or overdue) and (messages := self._read(even_unannounced=overdue)):
+        if (self._more or overdue) and (messages := self._read()):
             return messages
         if (is_due or self._writer.broken is not None) and not self.gone:
             self._check_clocks(now, overdue=overdue)
@@ -201,10 +201,10 @@ class Servicer:
             events |= self._stream.write_events
         self._poller.watch(self._stream.fd, None if self._hung_up else events)
 
-    def _read(self, *, even_unannounced: bool = False) -> list[str | bytes]:
+    def _read(self) -> list[str | bytes]:
         """Read what is there, a round's worth at most; return the messages it completes."""
         messages: list[str | bytes] = []
-        if self._paused or not (self._more or even_unannounced):
+        if self._paused:
             return messages
         stream, parser = self._stream, self._parser
         budget = _ROUND

@@ -85,7 +85,7 @@ class Writer:
         while more:
             with self._write_lock:
                 more, ring = self._write_once()
-            if ring and self._waiting:
+            if ring:
                 self.ring()
 
     def _write_once(self) -> tuple[bool, bool]:
@@ -93,7 +93,7 @@ class Writer:
         batch = self.outbox.take() if self._codec is None else self._take_encoded(self._codec)
         if batch is None or self.broken is not None:
             return False, False
-        rest = batch.rest() if batch.sent else batch.data
+        rest = batch.rest()
         if rest:  # All of it is out already when an interrupt came between the write and its booking.
             try:
                 if not self._stream.send(rest, batch.sent):
