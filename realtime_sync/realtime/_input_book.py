@@ -41,9 +41,9 @@ class InputBook:
     """The turn whose audio the server searches for speech."""
     newest_item_id: str | None = field(init=False, default=None)
     """The item of the last commit that no call of ours made, while nothing answers it."""
-    _commits: deque[tuple[str, TurnState | None]] = field(init=False, factory=deque)
+    _commits: deque[tuple[str, TurnState | None]] = field(init=False, factory=lambda: deque(maxlen=_MAX_PENDING))
     """The event id of each commit sent and not answered, in order, and whose it is."""
-    _clears: deque[tuple[str, TurnState | None]] = field(init=False, factory=deque)
+    _clears: deque[tuple[str, TurnState | None]] = field(init=False, factory=lambda: deque(maxlen=_MAX_PENDING))
     """The same of each clear."""
 
     def __attrs_post_init__(self) -> None:
@@ -56,13 +56,13 @@ class InputBook:
 
     def sent_commit(self, event_id: str, turn: TurnState | None) -> None:
         """Note a commit, whoever sent it, so that its answer can be told by the order."""
-        _note(self._commits, event_id, turn)
+        self._commits.append((event_id, turn))
 
     def sent_clear(self, event_id: str) -> None:
         """Note a clear, whoever sent it, for the same reason."""
         holder = self.floor.holder
         turn = holder if isinstance(holder, TurnState) and event_id == clear_id(holder) else None
-        _note(self._clears, event_id, turn)
+        self._clears.append((event_id, turn))
 
     def refused(self, event_id: str) -> None:
         """Forget a commit or a clear that was refused, or whose turn is over."""
@@ -136,12 +136,6 @@ class InputBook:
 def clear_id(turn: TurnState) -> str:
     """Return the event id of the clear that follows a turn that was left; `token_in` reads the token in it."""
     return f"evt_{turn.token}_clear"
-
-
-def _note(line: deque[tuple[str, TurnState | None]], event_id: str, turn: TurnState | None) -> None:
-    if len(line) >= _MAX_PENDING:
-        line.popleft()
-    line.append((event_id, turn))
 
 
 def _forget(line: deque[tuple[str, TurnState | None]], event_id: str) -> None:

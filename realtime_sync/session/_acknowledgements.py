@@ -220,9 +220,10 @@ class Acknowledgements:
             # One answer is in; which entry goes is all the same, but the old ones expire first.
             self.forget(line.entries[-1])
             return
-        pending = line.entries[0]
+        pending = line.entries.popleft()
+        line.in_doubt = False  # Or it was the only one.
+        self._by_event_id.pop(pending.event_id, None)
         self.answers += 1
-        self.forget(pending)
         pending.resolve_locked(answer=event)
 
     def _answer_by_key(self, rule: Rule, key: str | None, event: Any) -> None:

@@ -138,7 +138,7 @@ class Callbacks:
     # -- the threads ------------------------------------------------------------------------------------------------
 
     def tend(self) -> None:
-        """Start the threads that are wanted, see `Dispatcher.tend`."""
+        """Make up for what an interrupt skipped, see `Dispatcher.tend`."""
         for dispatcher in self.both:
             dispatcher.tend()
 

@@ -122,7 +122,8 @@ class Dispatcher:
     def tend(self) -> None:
         """Start the thread if callbacks are registered; hand over what a leaving guest did not. Reader thread only.
 
-        A guest wakes the others when it leaves, but an interrupt can skip that.
+        Registering has the reader call this, and a guest wakes the others when it leaves. But an interrupt can skip
+        either, so the reader also calls it now and then.
         """
         if self.wanted and self.thread is None:
             self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)

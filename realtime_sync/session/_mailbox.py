@@ -41,22 +41,25 @@ class Mailbox(EventQueue):
         with self._lock:
             self._entries.append(entry)
             self.bytes += entry[2]
-            self._settle(1)
+            if self._waiters:
+                self._wake_one()
+            else:
+                self._limit()
 
     def extend_locked(self, entries: Sequence[Entry], size: int) -> None:
         """Add entries of `size` bytes in all; the same as `put_locked` for each, at the cost of one."""
         with self._lock:
             self._entries.extend(entries)
             self.bytes += size
-            self._settle(len(entries))
+            untaken = len(entries)
+            while untaken and self._waiters:
+                self._wake_one()
+                untaken -= 1
+            if untaken:
+                self._limit()
 
-    def _settle(self, added: int) -> None:
-        """Wake who waits for the entries that were added; of more than that there may be too many."""
-        while added and self._waiters:
-            self._wake_one()
-            added -= 1
-        if not added:
-            return
+    def _limit(self) -> None:
+        """Drop the oldest entries if there are too many."""
         if self.others_opened and not self.attended:
             self._shrink(UNATTENDED_MAX_BYTES, self.high_mark or UNATTENDED_MAX_EVENTS)
         elif self.max_bytes is not None and self.bytes > self.max_bytes:

@@ -88,6 +88,7 @@ class Reader:
         self.attend()
         self.finish(end)
         self.attend()  # A callback registered just now still hears of the end.
+        core.callbacks.tend()
 
     def _serve(self) -> ConnectionClosed:
         """Read until the connection is over; return what ended it."""
@@ -102,23 +103,14 @@ class Reader:
         except ConnectionClosed as error:
             return error
 
-    def take_in(self, messages: Sequence[str | bytes]) -> None:
-        """Deliver messages, letting others have the lock now and then."""
-        if len(messages) <= BATCH:
-            self._deliver(messages)
-            return
-        for start in range(0, len(messages), BATCH):
-            self._deliver(messages[start : start + BATCH])
-
     def attend(self) -> None:
-        """Do what was posted, and start the threads of callbacks."""
-        core = self._core
-        while not core.posted.empty():
-            core.posted.get()()
-        core.callbacks.tend()
+        """Do what was posted."""
+        posted = self._core.posted
+        while not posted.empty():
+            posted.get()()
 
     def _prepare(self) -> bool:
-        """Do what was posted, start threads, decide whether to pause; return that."""
+        """Do what was posted and what is due, decide whether to pause; return that."""
         core = self._core
         self.attend()
         self._has_unsent = self._send_waiting() if self.unsent or core.holder is not None else False
@@ -160,6 +152,7 @@ class Reader:
         core = self._core
         with core.lock:
             core.api.tick_locked()
+        core.callbacks.tend()
         core.callbacks.warn_of_slow()
         since = core.flow.paused_since
         if since is not None and now - since > PAUSE_LOG_SECONDS and not self._pause_logged:
@@ -168,7 +161,12 @@ class Reader:
                 "reading is paused: %d events wait in the mailbox and nobody receives them", len(core.mailbox)
             )
 
-    def _deliver(self, messages: Sequence[str | bytes]) -> None:
+    def take_in(self, messages: Sequence[str | bytes]) -> None:
+        """Decode messages and route them, letting others have the lock now and then."""
+        if len(messages) > BATCH:
+            for start in range(0, len(messages), BATCH):
+                self.take_in(messages[start : start + BATCH])
+            return
         if not messages:
             return
         core = self._core

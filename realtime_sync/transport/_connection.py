@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
 from collections import deque
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from realtime_sync.extensions import Codec
 from realtime_sync.transport._closing import check_close
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import FrameParser, Opcode, build_frame
-from realtime_sync.transport._outbox import Outbox, Outgoing, Unframed
+from realtime_sync.transport._outbox import Outbox, Outgoing, Unframed, reframed
 from realtime_sync.transport._process import forks
 from realtime_sync.transport._request import redacted
 from realtime_sync.transport._role import Role
@@ -353,7 +355,7 @@ class Connection:
 
     def prepare_encoded(self, payload: bytes, opcode: Opcode = Opcode.TEXT) -> Outgoing:
         """As `prepare`, of bytes; those of a text must be valid UTF-8, which is not checked."""
-        return Outgoing(Unframed(opcode, payload) if self._is_framed_late else build_frame(opcode, payload))
+        return Unframed(opcode, payload) if self._is_framed_late else build_frame(opcode, payload)
 
     def offer(self, outgoing: Outgoing) -> bool:
         """Queue a prepared message without waiting or writing; False: too much is queued already.
@@ -368,7 +370,9 @@ class Connection:
         # `_check_open`, if it is to raise: this is asked for every message that goes out.
         if servicer.ending or servicer.requests or servicer.aborted or writer.broken or self._forks != forks.count:
             self._check_open()
-        if not writer.outbox.offer(outgoing.unframed() if self._is_framed_late else outgoing.framed()):
+        if isinstance(outgoing, bytes) is self._is_framed_late:
+            outgoing = reframed(outgoing)  # Another connection prepared it.
+        if not writer.outbox.offer(outgoing):
             self._check_open()
             return False
         return True
@@ -470,7 +474,7 @@ class Connection:
         """Let the servicer run with the descriptor kept open; the caller holds the role."""
         try:
             self._stream.tenancy.enter(token)  # Refused when it is gone, which `run` knows before it touches it.
-            return self._servicer.run(deadline, read=read)
+            return self._servicer.run(deadline.at, read=read)
         finally:
             self._writer.servicer_watches = False
             self._stream.tenancy.users.discard(token)
@@ -520,7 +524,7 @@ class Lease:
         """Do one round of I/O: as `Connection.service`."""
         if self._inbox:
             return self._connection.receive_many(0)
-        return self._servicer.run(Deadline(timeout), read=read)
+        return self._servicer.run(math.inf if timeout is None else time.monotonic() + timeout, read=read)
 
 
 def _as_bytes(data: object) -> bytes:

@@ -73,6 +73,7 @@ class FrameParser:
     Attributes:
         controls: control frames that arrived, oldest first; the caller takes them out.
         fault: what the peer did wrong, once it did. The messages before it are handed out first.
+        is_large: whether the buffer has grown, so that `shrink` may give memory back.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class FrameParser:
         "_waited",
         "controls",
         "fault",
+        "is_large",
     )
 
     def __init__(self, max_size: int | None = None, codec: Codec | None = None) -> None:
@@ -115,6 +117,7 @@ class FrameParser:
         self._done = False
         self.controls: list[Control] = []
         self.fault: RemoteProtocolError | None = None
+        self.is_large = False
 
     def space(self) -> memoryview:
         """Return where the next bytes go; never empty."""
@@ -127,13 +130,9 @@ class FrameParser:
         self._filled = False
         return self._view[self._end :]
 
-    def is_large(self) -> bool:
-        """Tell whether `shrink` would give memory back."""
-        return len(self._buffer) > _SMALLEST and self._start == self._end
-
     def shrink(self) -> None:
         """Go back to a small buffer if nothing waits in it."""
-        if self.is_large():
+        if self.is_large and self._start == self._end:
             self._new_buffer(_SMALLEST)
 
     def parse(self, count: int) -> list[str | bytes]:
@@ -358,6 +357,7 @@ class FrameParser:
         self._view = memoryview(self._buffer)
         self._view[: len(old)] = old
         self._start, self._end = 0, len(old)
+        self.is_large = size > _SMALLEST
 
 
 def _may_arrive(code: int) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from typing import final
+from typing import TypeAlias, final
 
 from realtime_sync.transport._frames import build_frame, unbuild_frame
 
-__all__ = ["Batch", "Outbox", "Outgoing", "Unframed"]
+__all__ = ["Batch", "Outbox", "Outgoing", "Unframed", "reframed"]
 
 _BATCH = 16 * 1024
 _PONG = 0x8A
@@ -34,32 +34,19 @@ class Unframed:
         return len(self.payload) + _HEAD
 
 
-@final
-class Outgoing:
-    """One message: what `Connection.prepare` returns and `Connection.offer` takes.
+Outgoing: TypeAlias = bytes | Unframed
+"""One message: what `Connection.prepare` returns and `Connection.offer` takes. Its length is that on the wire, about.
 
-    Framed and masked already, or, if the connection that prepared it has extensions, not yet. Every connection takes
-    both, so that a message may outlive its connection.
-    """
+Framed and masked already, or, if the connection that prepared it has extensions, not yet. Every connection takes
+both, so that a message may outlive its connection.
+"""
 
-    __slots__ = ("_message",)
 
-    def __init__(self, message: bytes | Unframed) -> None:
-        self._message = message
-
-    def framed(self) -> bytes:
-        """Return it as a frame."""
-        message = self._message
-        return message if isinstance(message, bytes) else build_frame(message.opcode, message.payload)
-
-    def unframed(self) -> Unframed:
-        """Return it for an extension to transform."""
-        message = self._message
-        return Unframed(*unbuild_frame(message)) if isinstance(message, bytes) else message
-
-    def __len__(self) -> int:
-        """Return the bytes on the wire, or about as many."""
-        return len(self._message)
+def reframed(message: Outgoing) -> Outgoing:
+    """Return a message that a connection with extensions prepared for one without, or the other way round."""
+    if isinstance(message, bytes):
+        return Unframed(*unbuild_frame(message))
+    return build_frame(message.opcode, message.payload)
 
 
 @final
@@ -138,7 +125,7 @@ class Outbox:
     def __init__(self, marks: tuple[int, int] | None) -> None:
         self._lock = threading.Lock()
         self._marks = marks
-        self._messages: list[bytes | Unframed] = []  # Unframed only where `take` is given something to frame them
+        self._messages: list[Outgoing] = []  # Unframed only where `take` is given something to frame them
         self._controls: list[bytes] = []
         self._batch: Batch | None = None
         self._blocked = False
@@ -150,9 +137,9 @@ class Outbox:
         self.backlog = 0
         """Bytes of all frames of which not every byte is out. Without the lock it is a hint."""
 
-    def offer(self, frame: bytes | Unframed) -> bool:
+    def offer(self, message: Outgoing) -> bool:
         """Queue a message; False: too much waits, or a close frame was queued."""
-        size = len(frame)
+        size = len(message)
         with self._lock:
             if self._blocked or self._sealed:
                 return False
@@ -160,7 +147,7 @@ class Outbox:
             if self._marks is not None and self.backlog >= self._marks[0]:
                 self._blocked = True
             self.accepted += 1  # Together with the next: no interrupt can come in between.
-            self._messages.append(frame)
+            self._messages.append(message)
         return True
 
     def admits(self) -> bool:
@@ -250,7 +237,7 @@ class Outbox:
             if size >= _BATCH:
                 return
 
-    def _replace(self, index: int, message: bytes | Unframed, frame: bytes) -> bool:
+    def _replace(self, index: int, message: Outgoing, frame: bytes) -> bool:
         growth = len(frame) - len(message)
         with self._lock:
             # Only the holder of the write lock takes messages from the front, but anybody may discard them.

@@ -6,6 +6,7 @@ whenever it happens.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import select
 import time
@@ -40,19 +41,15 @@ class Poller:
 
     def watch(self, fd: int, events: int | None) -> None:
         """Wait for `events` (0: only errors and hang-up) of `fd` from now on; None forgets it."""
-        known = self._watched.get(fd)
-        if known == events:
-            return
-        if events is None:
-            del self._watched[fd]
-        else:
+        if events is not None:
             self._watched[fd] = events
-        if self._poll is None:
+            if self._poll is not None:
+                self._poll.register(fd, events)
             return
-        if events is None:
-            self._poll.unregister(fd)
-        else:
-            self._poll.register(fd, events)
+        self._watched.pop(fd, None)
+        if self._poll is not None:
+            with contextlib.suppress(KeyError):  # An interrupt came behind it the last time.
+                self._poll.unregister(fd)
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """Return (descriptor, events) of what is ready, [] after `timeout` seconds (None: no limit) at the latest."""

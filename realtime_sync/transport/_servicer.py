@@ -67,6 +67,7 @@ class Servicer:
         "_read_at",
         "_stream",
         "_waker",
+        "_watched",
         "_writer",
         "aborted",
         "bytes_received",
@@ -87,12 +88,13 @@ class Servicer:
         self._closing = Closing()
         self._close_timeout = options.close_timeout
         self._close_deadline = Deadline(None)
-        self._alarm = -math.inf  # when the clock has something to decide, as it was when we last waited
+        self._alarm = -math.inf  # when the clock has something to decide, or earlier: to find out
         self._poller = Poller()
         self._poller.watch(waker.fd, READ)
         self._more = True  # whether to read before polling: TLS may hold decrypted bytes that no poll reports
         self._read_at = 0.0  # over TLS: when bytes last came, monotonic seconds
         self._paused = False
+        self._watched: int | None = None  # events of the socket that the poll waits for; None: it is not polled
         self._hung_up = False  # seen while paused: poll would report it again and again
         self.requests: list[CloseRequest] = []
         self.aborted = False
@@ -114,8 +116,8 @@ class Servicer:
             return Ending(self.requests[0].code, self.requests[0].reason, "local")
         return Ending(1006, "aborted by this side", "local") if self.aborted else None
 
-    def run(self, deadline: Deadline, *, read: bool) -> list[str | bytes]:
-        """Go on until there are messages, a wake-up, or the deadline; return [] for the last two.
+    def run(self, until: float, *, read: bool) -> list[str | bytes]:
+        """Go on until there are messages, a wake-up, or that monotonic time comes; return [] for the last two.
 
         Raises:
             ConnectionClosed: it is over.
@@ -127,9 +129,9 @@ class Servicer:
                 return messages
             if self.gone and self.ending is not None:
                 raise self.ending.error()
-            if polled and deadline.passed():
+            if polled and now >= until:
                 return []
-            woken = self._wait(deadline, now)
+            woken = self._wait(until, now)
             # Read at once: somebody waits for this, and nobody for what comes first above.
             if self._more and (messages := self._read()):
                 return messages
@@ -148,12 +150,15 @@ class Servicer:
         if self._writer.outbox.backlog:
             self._writer.pump()
         is_due = now >= self._alarm
-        overdue = is_due and self._keepalive.is_overdue(now) and self._is_open()
+        overdue = is_due and self._is_overdue(now)
         if (self._more or overdue) and (messages := self._read()):
             return messages
         if (is_due or self._writer.broken is not None) and not self.gone:
             self._check_clocks(now, overdue=overdue)
         return []
+
+    def _is_overdue(self, now: float) -> bool:
+        return self._keepalive.is_overdue(now, self.bytes_received) and self._is_open()
 
     def _is_open(self) -> bool:
         return self._closing.phase is Phase.OPEN and not self._paused
@@ -161,18 +166,18 @@ class Servicer:
     def _pause_or_resume(self, now: float, *, paused: bool) -> None:
         if self._paused and not paused:
             self._keepalive.restart(now)
+            self._alarm = -math.inf
             self._more = True
             self._hung_up = False
         self._paused = paused
 
-    def _wait(self, deadline: Deadline, now: float) -> bool:
+    def _wait(self, until: float, now: float) -> bool:
         """Poll, and write if the kernel takes bytes; True: somebody woke us."""
-        self._alarm = min(self._close_deadline.at, self._keepalive.due() if self._is_open() else math.inf)
-        until = min(deadline.at, self._alarm)
+        until = min(until, self._alarm)
         timeout = None if until == math.inf else max(0.0, until - now)
         if self._more and not self._paused:
             timeout = 0.0
-        is_large = self._parser.is_large()
+        is_large = self._parser.is_large
         if is_large:
             timeout = _IDLE if timeout is None else min(timeout, _IDLE)
         self._watch()
@@ -199,7 +204,10 @@ class Servicer:
         events = 0 if self._paused else self._stream.read_events
         if writing:
             events |= self._stream.write_events
-        self._poller.watch(self._stream.fd, None if self._hung_up else events)
+        watched = None if self._hung_up else events
+        if watched != self._watched:
+            self._poller.watch(self._stream.fd, watched)
+            self._watched = watched
 
     def _read(self) -> list[str | bytes]:
         """Read what is there, a round's worth at most; return the messages it completes."""
@@ -219,7 +227,6 @@ class Servicer:
                     self._lose("the server ended the connection without a close frame")
                     break
                 self.bytes_received += count
-                self._keepalive.heard()
                 arrived = parser.parse(count)
                 if self._closing.phase is Phase.OPEN:
                     messages += arrived
@@ -308,6 +315,7 @@ class Servicer:
         """Begin to end: settle the cause, queue the close frame, let waiting senders know."""
         self.ending = ending
         self._close_deadline = Deadline(self._close_timeout)
+        self._alarm = -math.inf
         self._closing.step(step)
         self._writer.outbox.seal(build_close(code, reason), discard=step is not Step.LOCAL_CLOSE)
         self._writer.ring()
@@ -318,12 +326,14 @@ class Servicer:
             self._finish(Step.END)
         elif self._writer.broken is not None and not self._more and not self._paused:
             self._fail_sending()
-        elif overdue and self._keepalive.is_overdue(now) and not self._more:
+        elif overdue and self._is_overdue(now) and not self._more:
             # A read after the deadline found nothing either: it was not this process that slept.
             self._lose("the server did not answer a ping in time")
-        elif self._is_open() and self._keepalive.ping_is_due(now):
+        elif self._is_open() and self._keepalive.ping_is_due(now, self.bytes_received):
             self._writer.outbox.control(build_frame(Opcode.PING, b""))
             self._writer.pump()
+        next_due = self._keepalive.due(self.bytes_received) if self._is_open() else math.inf
+        self._alarm = min(self._close_deadline.at, next_due)
 
     def _fail_sending(self) -> None:
         broken = self._writer.broken

@@ -45,28 +45,15 @@ class Waiter:
 
     def wait(self, timeout: float | None) -> bool:
         """Block until `wake`, at most `timeout` seconds (None: no limit); return whether it was woken."""
-        if _SLICE is not None and threading.current_thread() is threading.main_thread():
-            return self._wait_in_slices(timeout, _SLICE)
-        woken = self._wait(timeout)
-        if Waiter.exiting:
-            park_at_exit()
-        return woken
-
-    def _wait(self, timeout: float | None) -> bool:
         try:
             take(self._rung, timeout)
         except queue.Empty:
-            return False
-        return True
-
-    def _wait_in_slices(self, timeout: float | None, slice_seconds: float) -> bool:
-        deadline = Deadline(timeout)
-        while True:
-            left = deadline.remaining()
-            if self._wait(slice_seconds if left is None else min(slice_seconds, left)):
-                return True
-            if deadline.passed():
-                return False
+            woken = False
+        else:
+            woken = True
+        if Waiter.exiting:
+            park_at_exit()
+        return woken
 
 
 def take(source: queue.SimpleQueue[T], timeout: float | None) -> T:
@@ -78,14 +65,30 @@ def take(source: queue.SimpleQueue[T], timeout: float | None) -> T:
     Raises:
         queue.Empty: nothing came in time.
     """
+    if _SLICE is not None and threading.current_thread() is threading.main_thread():
+        return _take_in_slices(source, Deadline(timeout), _SLICE)
     if timeout is None:
         return source.get()
+    return _take_within(source, timeout)
+
+
+def _take_within(source: queue.SimpleQueue[T], timeout: float) -> T:
     try:
         return source.get_nowait()
     except queue.Empty:
         if timeout <= 0:
             raise
     return source.get(timeout=min(timeout, threading.TIMEOUT_MAX))
+
+
+def _take_in_slices(source: queue.SimpleQueue[T], deadline: Deadline, slice_seconds: float) -> T:
+    while True:
+        left = deadline.remaining()
+        try:
+            return _take_within(source, slice_seconds if left is None else min(slice_seconds, left))
+        except queue.Empty:
+            if deadline.passed():
+                raise
 
 
 def park_at_exit() -> None:

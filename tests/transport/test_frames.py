@@ -211,9 +211,9 @@ def test_buffer_grows_and_shrinks():
     parser = FrameParser()
     data = frame(TEXT, b"x" * 200) * 5000
     assert len(parser.feed(data)) == 5000
-    assert parser.is_large()
+    assert parser.is_large
     parser.shrink()
-    assert not parser.is_large()
+    assert not parser.is_large
     assert len(parser.space()) == 8192
     assert parser.feed(frame(TEXT, b"still works")) == ["still works"]
 

@@ -217,23 +217,27 @@ def test_a_process_that_slept_is_not_dead(peer):
 def test_schedule():
     """The schedule: a ping an interval, death a time-out after the first unanswered one, any sign of life resets."""
     alive = KeepAlive(20, 30, now=100)
-    assert alive.due() == 120
-    assert not alive.ping_is_due(119)
-    assert alive.ping_is_due(120)
-    assert alive.due() == 140
-    assert alive.ping_is_due(140)
-    assert alive.due() == 150
-    assert not alive.is_overdue(149)
-    assert alive.is_overdue(150)
-    alive.heard()
-    assert not alive.is_overdue(1000)
+    assert alive.due(0) == 120
+    assert not alive.ping_is_due(119, 0)
+    assert alive.ping_is_due(120, 7)
+    assert alive.due(7) == 140
+    assert alive.ping_is_due(140, 7)
+    assert alive.due(7) == 150
+    assert not alive.is_overdue(149, 7)
+    assert alive.is_overdue(150, 7)
+    assert not alive.is_overdue(1000, 8)
+    assert alive.due(8) == 160
+    assert alive.ping_is_due(160, 8)
+    assert not alive.is_overdue(189, 8)
+    assert alive.is_overdue(190, 8)
     alive.restart(1000)
-    assert alive.due() == 1020
+    assert not alive.is_overdue(1001, 8)
+    assert alive.due(8) == 1020
     for interval, timeout in ((None, 30), (None, None)):
-        assert KeepAlive(interval, timeout, now=0).due() == float("inf")
+        assert KeepAlive(interval, timeout, now=0).due(0) == float("inf")
     forever = KeepAlive(20, None, now=0)
-    assert forever.ping_is_due(20)
-    assert not forever.is_overdue(10**9)
+    assert forever.ping_is_due(20, 0)
+    assert not forever.is_overdue(10**9, 0)
 
 
 def test_idle_buffer_is_given_back(peer, monkeypatch):
@@ -243,9 +247,9 @@ def test_idle_buffer_is_given_back(peer, monkeypatch):
         peer.link().write(frame(BINARY, b"x" * 3_000_000))
         assert len(connection.receive(10)) == 3_000_000
         parser = connection._servicer._parser
-        assert parser.is_large()
+        assert parser.is_large
         assert connection.service(0.2) == []
-        assert not parser.is_large()
+        assert not parser.is_large
 
 
 def test_counters(make_peer):
