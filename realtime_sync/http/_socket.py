@@ -9,7 +9,7 @@ from typing import Any, Final, final
 from attrs import define, field
 
 from realtime_sync.errors import RealtimeSyncError
-from realtime_sync.transport import Deadline, Stream, wait_for
+from realtime_sync.transport import READ, Deadline, Stream, wait_for
 
 __all__ = ["Halt", "OutOfTime", "Run", "StreamSocket"]
 
@@ -99,7 +99,7 @@ class StreamSocket:
         if self._current().deadline.passed():
             raise OutOfTime
         while (count := self._stream.receive_into(space)) is None:
-            self.wait(self._stream.read_events)
+            self.wait(READ)
         if count == 0:
             self._current().ended = True
         return count

@@ -16,7 +16,7 @@ from realtime_sync.transport._connection import Connection
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._deflate import PerMessageDeflate
 from realtime_sync.transport._outbox import Outgoing
-from realtime_sync.transport._poll import wait_for
+from realtime_sync.transport._poll import READ, wait_for
 from realtime_sync.transport._process import forks
 from realtime_sync.transport._refusal import api_error, retry_after
 from realtime_sync.transport._request import Request
@@ -26,6 +26,7 @@ from realtime_sync.transport._tls import tls_context
 from realtime_sync.transport._waiting import Waiter, park_at_exit, take
 
 __all__ = [
+    "READ",
     "Connection",
     "Deadline",
     "Outgoing",

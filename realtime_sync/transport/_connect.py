@@ -15,11 +15,11 @@ from realtime_sync.transport._dial import Resolve, dial, look_up
 from realtime_sync.transport._environment import choose_proxy
 from realtime_sync.transport._handshake import upgrade
 from realtime_sync.transport._hop import Hop
-from realtime_sync.transport._nested import NestedTls
 from realtime_sync.transport._request import Request, is_loopback
 from realtime_sync.transport._steps import Report, Steps
 from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._tls import start_tls, tls_context
+from realtime_sync.transport._tls_socket import TlsSocket
 from realtime_sync.transport._tunnel import open_tunnel
 
 __all__ = ["connect", "open_stream"]
@@ -99,7 +99,7 @@ class _Route:
         sock: the connection as far as it has come; `close` closes it.
     """
 
-    sock: socket.socket | NestedTls
+    sock: socket.socket | TlsSocket
 
     def __init__(
         self, request: Request, options: ConnectionOptions, resolve: Resolve | None, deadline: Deadline, steps: Steps
@@ -168,9 +168,9 @@ def _check_secrets(proxy: Proxy, request: Request, options: ConnectionOptions) -
         raise ConfigurationError(msg)
 
 
-def _describe(encrypted: ssl.SSLSocket | NestedTls) -> str:
+def _describe(encrypted: TlsSocket) -> str:
     """Say what was agreed on, and whose certificate it is until when."""
-    tls = encrypted.inner if isinstance(encrypted, NestedTls) else encrypted
+    tls = encrypted.inner
     certificate: Any = tls.getpeercert() or {}
     names = [value for kind, value in certificate.get("subjectAltName", ())]
     issuer = dict(pair for group in certificate.get("issuer", ()) for pair in group)

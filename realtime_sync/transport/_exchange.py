@@ -8,7 +8,7 @@ from typing import Final, final
 from realtime_sync.errors import ConnectError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
-from realtime_sync.transport._poll import wait_for
+from realtime_sync.transport._poll import READ, wait_for
 from realtime_sync.transport._stream import Stream
 
 __all__ = ["MAX_HEAD", "Exchange", "status_of"]
@@ -46,7 +46,7 @@ class Exchange:
         """Wait for bytes and return at most `size` of them; b"" at the end of the stream."""
         buffer = memoryview(bytearray(size))
         while (count := self._stream.receive_into(buffer)) is None:
-            self._wait(self._stream.read_events, deadline)
+            self._wait(READ, deadline)
         return bytes(buffer[:count])
 
     def read_exactly(self, count: int, deadline: Deadline) -> bytes:

@@ -13,7 +13,7 @@ from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import Control, FrameParser, Opcode, build_close, build_frame
 from realtime_sync.transport._liveness import KeepAlive
 from realtime_sync.transport._poll import BROKEN, READ, Poller
-from realtime_sync.transport._stream import TLS_PIECE, Stream
+from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._waker import Waker
 from realtime_sync.transport._writer import Writer
 
@@ -24,8 +24,6 @@ _ROUND = 256 * 1024
 _IDLE = 1.0
 """Seconds without traffic after which a large receive buffer is given back."""
 _MAX_REASON = 123
-_BURST = 0.0002
-"""Seconds: TLS records that are read within less than this of each other are taken to belong together."""
 
 
 @final
@@ -64,7 +62,6 @@ class Servicer:
         "_parser",
         "_paused",
         "_poller",
-        "_read_at",
         "_stream",
         "_waker",
         "_watched",
@@ -92,7 +89,6 @@ class Servicer:
         self._poller = Poller()
         self._poller.watch(waker.fd, READ)
         self._more = True  # whether to read before polling: TLS may hold decrypted bytes that no poll reports
-        self._read_at = 0.0  # over TLS: when bytes last came, monotonic seconds
         self._paused = False
         self._watched: int | None = None  # events of the socket that the poll waits for; None: it is not polled
         self._hung_up = False  # seen while paused: poll would report it again and again
@@ -192,7 +188,7 @@ class Servicer:
                 woken = True
             elif self._paused and events & BROKEN:
                 self._hung_up = True
-            elif events & (self._stream.read_events | BROKEN):
+            elif events & (READ | BROKEN):
                 self._more = True
         return woken
 
@@ -201,7 +197,7 @@ class Servicer:
         self._writer.servicer_watches = False
         writing = self._writer.outbox.backlog > 0
         self._writer.servicer_watches = writing
-        events = 0 if self._paused else self._stream.read_events
+        events = 0 if self._paused else READ
         if writing:
             events |= self._stream.write_events
         watched = None if self._hung_up else events
@@ -233,8 +229,7 @@ class Servicer:
                 if parser.controls or parser.fault is not None:
                     self._heed(messages)
                 budget -= count
-                # On a plain socket a read that left room has found all there is.
-                if self._is_enough(count, messages) if stream.is_tls else count < len(space):
+                if stream.is_drained:
                     self._more = False
                     break
         except OSError as error:
@@ -245,14 +240,6 @@ class Servicer:
             raise
         self.messages_received += len(messages)
         return messages
-
-    def _is_enough(self, count: int, messages: list[str | bytes]) -> bool:
-        """Tell whether to leave it to the next poll to find out if there is more, after a read over TLS."""
-        now = time.monotonic()
-        # A full record is hardly the last one: whoever made it had more to send.
-        is_burst, self._read_at = now - self._read_at < _BURST or count >= TLS_PIECE, now
-        # Whoever waits for a lone message gets it sooner without another read, which mostly finds nothing.
-        return bool(messages) and not is_burst and self._stream.is_drained
 
     def preload(self, data: bytes) -> list[str | bytes]:
         """Take in what arrived together with the upgrade response; return the messages. Before any `run`."""

@@ -6,14 +6,14 @@ import functools
 import socket
 import ssl
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from realtime_sync.config import ConnectionOptions
 from realtime_sync.errors import ConfigurationError, ConnectError
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._hop import Hop
-from realtime_sync.transport._nested import NestedTls
 from realtime_sync.transport._poll import READ, WRITE, wait_for
+from realtime_sync.transport._tls_socket import TlsSocket
 
 __all__ = ["default_context", "start_tls", "tls_context", "wants_client_certificate"]
 
@@ -79,9 +79,7 @@ def _context(ca_file: str | None, client_cert: tuple[str, ...] | None, _stamps: 
     return context
 
 
-def start_tls(
-    sock: socket.socket | NestedTls, context: ssl.SSLContext, hop: Hop, deadline: Deadline
-) -> ssl.SSLSocket | NestedTls:
+def start_tls(sock: socket.socket | TlsSocket, context: ssl.SSLContext, hop: Hop, deadline: Deadline) -> TlsSocket:
     """Encrypt a connected, non-blocking socket, whose ownership passes to the result.
 
     Raises:
@@ -93,16 +91,7 @@ def start_tls(
     except UnicodeError as error:
         msg = f"{hop.host!r} is no name that a certificate can be for: {error}"
         raise hop.failed(msg, transient=False) from None
-    encrypted: ssl.SSLSocket | NestedTls
-    if isinstance(sock, ssl.SSLSocket):
-        encrypted = NestedTls(sock, context, hop.host)
-    else:
-        plain = cast("socket.socket", sock)  # There are never three layers.
-        try:
-            plain.getpeername()  # wrap_socket asks too, but does not close what it has made when the answer is bad.
-            encrypted = context.wrap_socket(plain, server_hostname=hop.host, do_handshake_on_connect=False)
-        except OSError as error:
-            raise _failure(error, hop) from error
+    encrypted = TlsSocket(sock, context, hop.host)
     try:
         _shake_hands(encrypted, hop, deadline)
     except BaseException:
@@ -117,19 +106,19 @@ def wants_client_certificate(error: BaseException) -> bool:
     return "CERTIFICATE_REQUIRED" in reason or "ALERT_HANDSHAKE_FAILURE" in reason
 
 
-def _shake_hands(encrypted: ssl.SSLSocket | NestedTls, hop: Hop, deadline: Deadline) -> None:
+def _shake_hands(encrypted: TlsSocket, hop: Hop, deadline: Deadline) -> None:
     while (events := _go_on(encrypted, hop)) is not None:
         if not wait_for(encrypted.fileno(), events, deadline):
             raise hop.timed_out(deadline, "the TLS handshake")
 
 
-def _go_on(encrypted: ssl.SSLSocket | NestedTls, hop: Hop) -> int | None:
+def _go_on(encrypted: TlsSocket, hop: Hop) -> int | None:
     """Take the handshake as far as it goes without waiting; return what to wait for, None when it is complete."""
     try:
         encrypted.do_handshake()
     except ssl.SSLWantReadError:
         return READ
-    except ssl.SSLWantWriteError:
+    except BlockingIOError:
         return WRITE
     except ssl.SSLCertVerificationError as error:
         advice = _ADVICE.get(error.verify_code, _UNKNOWN)

@@ -13,7 +13,8 @@ from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import build_frame
 from realtime_sync.transport._outbox import Batch, Outbox, Unframed
 from realtime_sync.transport._poll import READ, Poller
-from realtime_sync.transport._stream import TLS_PIECE, Stream
+from realtime_sync.transport._stream import Stream
+from realtime_sync.transport._tls_socket import TLS_PIECE
 from realtime_sync.transport._waker import Waker
 
 __all__ = ["Writer"]

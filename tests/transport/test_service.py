@@ -517,9 +517,8 @@ def test_messages_one_by_one_and_in_a_burst_over_tls(make_peer, tls):
     connection.close()
 
 
-def test_full_records_are_read_to_the_last(make_peer, tls, monkeypatch):
-    """Behind a full TLS record there is more, however long the last read is ago: what has arrived comes in one round."""
-    monkeypatch.setattr(_servicer, "_BURST", 0.0)
+def test_records_are_read_to_the_last(make_peer, tls):
+    """What has arrived comes in one round, in however many TLS records."""
     texts = [f"{number:0500}" for number in range(110)]  # More than three records of 16 KB, and less than a window.
 
     peer = make_peer(tls=tls.server_context)
