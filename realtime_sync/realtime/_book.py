@@ -337,9 +337,11 @@ class TurnBook:
         event_id = refused_event_id(event)
         if event_id is None:
             return self._refused_something(event)
-        self.creates.take(event_id)
+        create = self.creates.take(event_id)
         self.input.refused(event_id)
         turn = self.routes.take_event(event_id)
+        if turn is None and create is not None:
+            turn = create.turn  # An interrupt came between noting the create and noting what leads to its turn.
         if turn is None:
             return None
         if event_id == turn.create_event_id:

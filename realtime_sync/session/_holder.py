@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from attrs import define
@@ -35,6 +36,7 @@ class Holder:
             ConnectionClosed: the session is closing, or the connection ended and is not replaced.
         """
         core, ledger = self._core, self.ledger
+        held.since = held.since or time.monotonic()
         if self._resumption.is_over_locked(held.claim):
             return True  # Nobody waits for it any more, and it belongs to a session that is lost.
         if not ledger.holding:

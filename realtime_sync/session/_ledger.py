@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,7 +26,8 @@ class Held:
     """Of its message on the connection that it is queued on."""
     is_old: bool = False
     """It was queued on a connection that is lost."""
-    since: float = field(factory=time.monotonic)
+    since: float = 0.0
+    """When it was first offered to the `Holder`, monotonic seconds."""
 
     @property
     def event_id(self) -> str:

@@ -11,6 +11,7 @@ from realtime_sync.realtime import _book as module
 from realtime_sync.realtime import _creates, _routes
 from realtime_sync.realtime._book import TurnBook
 from realtime_sync.realtime._rules import TOKEN_KEY
+from realtime_sync.realtime._routes import Routes
 from realtime_sync.realtime._state import REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, Deadline, EventQueue
 from realtime_sync.session._flow import Flow
@@ -202,6 +203,25 @@ def test_a_refused_create_is_to_be_sent_again(harness):
     assert turn.phase is Phase.REFUSED
     assert turn.queue.take(NOW)[1] is REFUSED
     assert harness.book.slot.holder is None
+
+
+def test_a_refused_create_whose_sending_was_interrupted(harness, monkeypatch):
+    """Its turn was left, half noted as sent: the refusal ends it, and the conversation is free for the next."""
+
+    def interrupted(self, turn, event_id):
+        if event_id.startswith("c"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Routes, "has_sent", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        harness.turn()
+    turn = harness.book.slot.holder
+    harness.book.abandon(turn)
+    assert harness.book.slot.holder is turn
+    assert harness.error("c1", "conversation_already_has_active_response") is DISCARD
+    assert turn.phase is Phase.OVER
+    assert harness.book.slot.holder is None
+    assert not harness.book._all()
 
 
 def test_an_error_for_the_create_fails_the_turn(harness):
