@@ -10,8 +10,8 @@ import pytest
 from realtime_sync.realtime import _book as module
 from realtime_sync.realtime import _creates, _routes
 from realtime_sync.realtime._book import TurnBook
-from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._routes import Routes
+from realtime_sync.realtime._rules import TOKEN_KEY
 from realtime_sync.realtime._state import REFUSED, Phase, TurnState
 from realtime_sync.session import DISCARD, Deadline, EventQueue
 from realtime_sync.session._flow import Flow
