@@ -4,7 +4,7 @@ Run as ``_peer.py [--tls PEM]``. The first line it prints is its port; it ends w
 of a connection's URL says what it does there (`mode`, and the parameters named below):
 
 * ``stream``: waits for one message, then sends `count` events of `kind` (text or audio) and a close frame;
-* ``echo``: answers each message with one event;
+* ``echo``: answers each message with one event, `answer` (see `ANSWERS`);
 * ``idle``: says session.created and no more;
 * ``silent``: the same, and never answers a close;
 * ``responses``: answers each `response.create` with a response of `count` deltas of text, on the lane that it names;
@@ -88,7 +88,10 @@ def frames(kind: str) -> tuple[bytes, int]:
     return b"".join(frame(encode(delta(kind, number))) for number in range(CHUNK_BYTES // size)), size
 
 
-ECHO = frame(encode({"type": "input_audio_buffer.cleared", "event_id": f"event_{0:021d}"}))
+ANSWERS = {
+    "echo": frame(encode({"type": "rate_limits.updated", "event_id": f"event_{0:021d}", "rate_limits": []})),
+    "acknowledgement": frame(encode({"type": "input_audio_buffer.cleared", "event_id": f"event_{0:021d}"})),
+}
 CREATED = frame(
     encode(
         {
@@ -215,9 +218,10 @@ def stream(sock: socket.socket, query: dict[str, str]) -> None:
     await_frame(sock, reader, CLOSE)  # A client that is still reading must not meet a reset.
 
 
-def echo(sock: socket.socket, query: dict[str, str]) -> None:  # noqa: ARG001 (one signature for all modes)
+def echo(sock: socket.socket, query: dict[str, str]) -> None:
     """Answer each message with one event."""
-    converse(sock, lambda *_: sock.sendall(ECHO))
+    answer = ANSWERS[query["answer"]]
+    converse(sock, lambda *_: sock.sendall(answer))
 
 
 def idle(sock: socket.socket, query: dict[str, str]) -> None:  # noqa: ARG001

@@ -35,8 +35,8 @@ from _common import BARE, BARE_FAST, OFFICIAL, OURS, OURS_FAST, RAW, WEBSOCKETS,
 
 ROWS = (RAW, OURS_FAST, OURS, BARE_FAST, BARE, WEBSOCKETS, OFFICIAL)
 SCHEMES = ("ws", "wss")
-QUESTION = {"type": "input_audio_buffer.clear"}
-ANSWER = "input_audio_buffer.cleared"
+QUESTIONS = {"echo": {"type": "response.cancel"}, "acknowledgement": {"type": "input_audio_buffer.clear"}}
+"""What is sent for each of the peer's answers: this library matches an acknowledgement with what it is for."""
 BUDGET = 1.5
 """Times the round trip of bare websocket-client, without wsaccel, which is no part of it."""
 FLOOR_SHARE = 0.5
@@ -60,9 +60,10 @@ PLACES = (ONE, ANY) if hasattr(os, "sched_setaffinity") else (ANY,)
 def work(row: Row, job: dict[str, Any]) -> dict[str, Any]:
     """Time batches of round trips on one connection: median and 99th percentile of each, in µs."""
     target = Target(**job["target"])
-    target.query["mode"] = "echo"
+    answer = job["answer"]
+    target.query.update(mode="echo", answer=answer)
     connection = OPENERS[row.client](target)
-    exchange = EXCHANGES[row.client](connection)
+    exchange = EXCHANGES[row.client](connection, QUESTIONS[answer], _peer.ANSWERS[answer])
     clock = time.perf_counter_ns
 
     def batch() -> dict[str, Any]:
@@ -80,38 +81,45 @@ def work(row: Row, job: dict[str, Any]) -> dict[str, Any]:
     return ended
 
 
-def exchange_typed(connection: Any) -> Callable[[], None]:
+def exchange_typed(connection: Any, question: dict[str, str], answer: bytes) -> Callable[[], None]:
     """Send a dict, receive a typed event: this library and the official SDK."""
+    kind = _type_of(answer)
 
     def exchange() -> None:
-        connection.send(QUESTION)
-        assert connection.recv().type == ANSWER
+        connection.send(question)
+        assert connection.recv().type == kind
 
     return exchange
 
 
-def exchange_json(connection: Any) -> Callable[[], None]:
+def exchange_json(connection: Any, question: dict[str, str], answer: bytes) -> Callable[[], None]:
     """Send and receive JSON text: the bare WebSocket libraries."""
+    kind = _type_of(answer)
 
     def exchange() -> None:
-        connection.send(json.dumps(QUESTION))
-        assert json.loads(connection.recv())["type"] == ANSWER
+        connection.send(json.dumps(question))
+        assert json.loads(connection.recv())["type"] == kind
 
     return exchange
 
 
-def exchange_raw(connection: Any) -> Callable[[], None]:
+def exchange_raw(connection: Any, question: dict[str, str], answer: bytes) -> Callable[[], None]:
     """Send and receive prebuilt bytes."""
-    question = _common.masked(QUESTION)
-    buffer = bytearray(len(_peer.ECHO))
+    wire = _common.masked(question)
+    buffer = bytearray(len(answer))
 
     def exchange() -> None:
-        connection.sendall(question)
+        connection.sendall(wire)
         view = memoryview(buffer)
         while view:
             view = view[connection.recv_into(view) :]
 
     return exchange
+
+
+def _type_of(answer: bytes) -> str:
+    kind: str = json.loads(answer[answer.index(b"{") :])["type"]
+    return kind
 
 
 OPENERS = {
@@ -139,24 +147,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30, help="batches of each client (30)")
     parser.add_argument("--count", type=int, default=300, help="round trips of each batch (300)")
     parser.add_argument("--cpus", choices=(*PLACES, "both"), default="both", help="where everything runs (both)")
+    parser.add_argument("--answer", choices=QUESTIONS, default="echo", help="what the peer answers with (echo)")
     parser.add_argument("--quick", action="store_true", help="one round: does it run at all?")
     options = parser.parse_args()
     rounds, count = (1, options.count) if options.quick else (options.rounds, options.count)
-    _common.print_header("blocking send to matching receive", {"rounds": rounds, "round trips": count})
+    how = {"rounds": rounds, "round trips": count, "answer": options.answer}
+    _common.print_header("blocking send to matching receive", how)
     for place in PLACES if options.cpus == "both" else (options.cpus,):
-        measure(place, rounds, count)
+        measure(place, rounds, {"count": count, "answer": options.answer})
 
 
-def measure(place: str, rounds: int, count: int) -> None:
+def measure(place: str, rounds: int, job: dict[str, Any]) -> None:
     """Measure every client in turn, over each scheme, and report."""
     rows = _common.installed(ROWS)
     with on_one_cpu() if place == ONE else cpus_awake(), _common.peers(*SCHEMES) as peers:
         for scheme in SCHEMES:
             target = peers[scheme].target()
             with contextlib.ExitStack() as stack:
-                workers = [
-                    stack.enter_context(_common.Worker(__file__, row, target=target, count=count)) for row in rows
-                ]
+                workers = [stack.enter_context(_common.Worker(__file__, row, target=target, **job)) for row in rows]
                 results = [[worker.batch() for worker in workers] for _ in range(rounds)]
             by_row = {row: list(values) for row, values in zip(rows, zip(*results, strict=True), strict=True)}
             report(f"{scheme}, {place} CPU", by_row)
