@@ -97,6 +97,10 @@ class _Connection(urllib3.connection.HTTPConnection):
     def connect(self) -> None:
         self.sock = self._line.connect()
 
+    @property
+    def is_connected(self) -> bool:
+        return isinstance(self.sock, StreamSocket) and self.sock.is_quiet()
+
 
 class _Shelf:
     """What `urllib3` takes for a queue, for one thread at a time, without the locks of one.

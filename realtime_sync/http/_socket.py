@@ -66,9 +66,15 @@ class StreamSocket:
         self._current = current
         self._users: set[object] = {self}
 
-    def fileno(self) -> int:
-        """Return the descriptor, to see whether an idle connection was closed."""
-        return self._stream.fd
+    def is_quiet(self) -> bool:
+        """Tell whether nothing has come, the end neither: asked of an idle connection, from which nothing is due.
+
+        A poll does not tell it: over TLS the end may have come together with the last answer.
+        """
+        try:
+            return self._stream.receive_into(memoryview(bytearray(1))) is None
+        except OSError:
+            return False
 
     def settimeout(self, _seconds: float | None) -> None:
         """Do nothing: `urllib3` sets its own time-out, which is one a read. Here the deadline rules."""

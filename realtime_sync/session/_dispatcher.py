@@ -42,7 +42,8 @@ class Dispatcher:
     because `Thread.start` can be left broken by an interrupt, and no signal handler runs on the reader. The
     thread itself runs `_run`; a caller of `dispatch_events` runs `run_here` and takes its place.
     Locks: `_lock`, the session's, guards every field; leaving (`_holder`, `_guests`, `_waiters`) takes no lock.
-    The wait for work ends by work, by the end, or by a hand-over: at once, or by `tend` within `TICK_SECONDS`.
+    The wait for work ends by work, by the end, or by a hand-over: at once, or by `tend`, at the reader's next tick or
+    the one after.
     """
 
     name: str

@@ -288,6 +288,7 @@ class Recovery:
         core = self._core
         while not core.closing:
             core.reader.attend()
+            core.callbacks.tend()
             try:
                 take(core.posted, until - time.monotonic())()
             except queue.Empty:

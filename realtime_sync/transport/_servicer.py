@@ -12,7 +12,7 @@ from realtime_sync.transport._closing import Closing, Ending, Phase, Step
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._frames import Control, FrameParser, Opcode, build_close, build_frame
 from realtime_sync.transport._liveness import KeepAlive
-from realtime_sync.transport._poll import BROKEN, READ, Poller
+from realtime_sync.transport._poll import BROKEN, READ, WRITE, Poller
 from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._waker import Waker
 from realtime_sync.transport._writer import Writer
@@ -24,6 +24,7 @@ _ROUND = 256 * 1024
 _IDLE = 1.0
 """Seconds without traffic after which a large receive buffer is given back."""
 _MAX_REASON = 123
+_UNKNOWN = -1
 
 
 @final
@@ -142,7 +143,9 @@ class Servicer:
         if self.gone:
             return []
         if self._paused or not read:
-            self._pause_or_resume(now, paused=not read and self._closing.phase is Phase.OPEN)
+            # Not while TLS has to read before it can write.
+            paused = not read and self._closing.phase is Phase.OPEN and self._stream.write_events == WRITE
+            self._pause_or_resume(now, paused=paused)
         if self._writer.outbox.backlog:
             self._writer.pump()
         is_due = now >= self._alarm
@@ -202,6 +205,7 @@ class Servicer:
             events |= self._stream.write_events
         watched = None if self._hung_up else events
         if watched != self._watched:
+            self._watched = _UNKNOWN  # An interrupt may come on either side of the call.
             self._poller.watch(self._stream.fd, watched)
             self._watched = watched
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 from typing import final
 
-from realtime_sync.transport._poll import READ, WRITE
+from realtime_sync.transport._poll import WRITE
 from realtime_sync.transport._tenancy import Tenancy
 from realtime_sync.transport._tls_socket import TlsSocket
 
@@ -24,7 +24,8 @@ class Stream:
     use is announced to `tenancy`, so that `close` never pulls the descriptor away under anybody.
 
     Attributes:
-        write_events: what to poll for before writing again; TLS may want to read first.
+        write_events: what to poll for before writing again. Nothing (0) while TLS has to read first, as it does when a
+            server begins a new handshake (TLS 1.2): whoever reads then writes, too.
         tenancy: who uses the descriptor now.
         is_tls: whether an interrupted write leaves its fate unknown.
         is_drained: whether a poll will tell of all that is still to be read; the last read found out.
@@ -72,7 +73,7 @@ class Stream:
             self.write_events = WRITE
             return False
         except ssl.SSLWantReadError:
-            self.write_events = READ
+            self.write_events = 0
             return False
         self.write_events = WRITE
         return True

@@ -8,7 +8,6 @@ system call brings whatever has come, and none is made inside OpenSSL.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 import threading
@@ -33,8 +32,9 @@ class TlsSocket:
     bytes.
 
     Threads: one reads, one writes, at the same time if they like.
-    Locks: `_lock` is held round each call into OpenSSL, never round a system call. `_wire_lock` is held while what
-    OpenSSL made is handed on, which keeps its order. Order: `_wire_lock`, `_lock`, those of the layer below.
+    Locks: `_lock` is held round each call into OpenSSL, never round a system call. `_wire_lock` guards `_record` and
+    `_promised`, and is held from encrypting to handing on, which keeps the order; the reader only ever tries to take
+    it. Order: `_wire_lock`, `_lock`, those of the layer below.
 
     Attributes:
         inner: what encrypts and decrypts.
@@ -64,8 +64,8 @@ class TlsSocket:
         self.inner = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._lock = threading.Lock()
         self._wire_lock = threading.Lock()
-        self._record = b""  # taken from _outgoing and not yet taken by the layer below; guarded by _wire_lock
-        self._promised = 0  # plain bytes that are encrypted and not yet all on their way; the writer's
+        self._record = b""  # taken from _outgoing and not yet taken by the layer below
+        self._promised = 0  # plain bytes that are encrypted and not yet all on their way
         self._is_last = False  # whether the last read from below left nothing there; the reader's
         self.is_drained = False  # Behind the handshake there may be more already.
 
@@ -86,7 +86,7 @@ class TlsSocket:
                 except BlockingIOError:
                     raise ssl.SSLWantReadError from None
             except ssl.SSLError:
-                self._try_to_push()  # The alert that tells the server why.
+                self._answer()  # The alert that tells the server why.
                 raise
             else:
                 self._push()
@@ -105,11 +105,13 @@ class TlsSocket:
 
     def send(self, data: bytes | memoryview) -> int:
         """Write one record's worth; returns how much when the layer below has all of it."""
-        if not self._promised:
-            with self._lock:
-                self._promised = self.inner.write(data[:TLS_PIECE])
-        self._push()
-        promised, self._promised = self._promised, 0
+        with self._wire_lock:
+            if not self._promised:
+                self._promised = self._encrypt_locked(data[:TLS_PIECE])
+            self._push_locked()
+            promised, self._promised = self._promised, 0
+        if self._outgoing.pending:
+            self._answer()  # The reader found the lock taken.
         return promised
 
     def fileno(self) -> int:
@@ -141,28 +143,52 @@ class TlsSocket:
     def _decrypt(self, space: memoryview) -> int | None:
         """Decrypt a record into `space`; None: no more than a part of one is here."""
         count: Any
-        with self._lock:
-            try:
+        try:
+            with self._lock:
                 count = self.inner.read(len(space), space)
-            except ssl.SSLWantReadError:
-                count = None
+        except ssl.SSLWantReadError:
+            count = None
+        except ssl.SSLError:
+            self._answer()  # The alert that tells the server why.
+            raise
         # Where there was room to spare OpenSSL has kept nothing of a record.
         self.is_drained = count is None or (self._is_last and count < len(space) and not self._incoming.pending)
         if self._outgoing.pending:
-            self._try_to_push()  # What TLS itself had to answer.
+            self._answer()
         read: int | None = count
         return read
+
+    def _encrypt_locked(self, data: bytes | memoryview) -> int:
+        try:
+            with self._lock:
+                return self.inner.write(data)
+        except ssl.SSLWantReadError:
+            self._push_locked()  # What the other side waits for before it says what is to be read.
+            raise
 
     def _push(self) -> None:
         """Hand on what OpenSSL made."""
         with self._wire_lock:
-            while self._record or self._outgoing.pending:
-                if not self._record:
-                    with self._lock:
-                        self._record = self._outgoing.read()
-                self._record = self._record[self._below.send(self._record) :]
+            self._push_locked()
 
-    def _try_to_push(self) -> None:
-        # The next call goes on with it; if the connection is broken, that one says so.
-        with contextlib.suppress(OSError):
-            self._push()
+    def _push_locked(self) -> None:
+        while self._record or self._outgoing.pending:
+            if not self._record:
+                with self._lock:
+                    self._record = self._outgoing.read()
+            self._record = self._record[self._below.send(self._record) :]
+
+    def _answer(self) -> None:
+        """Hand on what TLS itself has to say, unless the writer is at it, or waits for room: it hands on everything.
+
+        Were the rest of the writer's record handed on here, it would not know that the peer has it.
+        """
+        if not self._wire_lock.acquire(blocking=False):
+            return
+        try:
+            if not self._promised:
+                self._push_locked()
+        except OSError:
+            pass  # The next call goes on with it; if the connection is broken, that one says so.
+        finally:
+            self._wire_lock.release()

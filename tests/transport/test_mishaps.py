@@ -17,7 +17,7 @@ from realtime_sync.transport._exchange import Exchange
 from realtime_sync.transport._frames import FrameParser, build_frame
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._outbox import Outbox, Unframed
-from realtime_sync.transport._poll import READ, WRITE
+from realtime_sync.transport._poll import READ, WRITE, Poller
 from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._tls import _go_on
 from realtime_sync.transport._tls_socket import TlsSocket
@@ -267,7 +267,7 @@ def test_tls_may_have_to_read_before_it_can_write(error, events):
     """A write, or a handshake, that needs input says so; else it waits for room."""
     stream = Stream(MoodyTls(error()))
     assert not stream.send(memoryview(b"x"), [])
-    assert stream.write_events == events
+    assert stream.write_events == (WRITE if events == WRITE else 0)
     assert _go_on(stream._socket, Hop("h", 1)) == events
     stream.close()
 
@@ -279,6 +279,27 @@ def test_pumping_into_a_stream_that_is_gone():
     stream.close()
     writer.pump()
     assert writer.outbox.backlog == 1
+
+
+def test_an_interrupt_while_the_poll_is_told_what_to_wait_for(peer, monkeypatch):
+    """Afterwards the poll waits for what is wanted, whether it had been told of something else meanwhile or not."""
+    watch = Poller.watch
+
+    def interrupted(self, fd, events):
+        watch(self, fd, events)
+        raise KeyboardInterrupt
+
+    with connect(peer.url, options=QUICK) as connection:
+        assert connection.service(0) == []
+        servicer = connection._servicer
+        servicer._hung_up = True
+        with monkeypatch.context() as patch:
+            patch.setattr(Poller, "watch", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                connection.service(0)
+        servicer._hung_up = False
+        peer.link().send("hello")
+        assert connection.service(5) == ["hello"]
 
 
 def test_a_request_that_nobody_takes():

@@ -9,10 +9,12 @@ import ssl
 import pytest
 
 from realtime_sync.errors import ConnectError
+from realtime_sync.http._socket import StreamSocket
 from realtime_sync.transport._deadline import Deadline
 from realtime_sync.transport._exchange import Exchange
 from realtime_sync.transport._hop import Hop
 from realtime_sync.transport._poll import WRITE
+from realtime_sync.transport._stream import Stream
 from realtime_sync.transport._tls_socket import TlsSocket
 
 WAITS = (BlockingIOError, ssl.SSLWantReadError)
@@ -60,6 +62,12 @@ class Below:
 
     def fileno(self) -> int:
         return 99
+
+    def settimeout(self, _seconds: float) -> None:
+        return
+
+    def close(self) -> None:
+        return
 
     def detach(self) -> int:
         return 99
@@ -155,11 +163,14 @@ def test_two_layers(tls):
     assert through(inner.send, memoryview(message)) == len(message)
     relay()
     assert far.received == message
-    far.server.write(message)
+    for _ in range(5):
+        far.server.write(message)
     space, received = memoryview(bytearray(9000)), b""
-    while len(received) < len(message):
+    while len(received) < 5 * len(message):
         received += bytes(space[: through(inner.recv_into, space)])
-    assert received == message
+        if not below.from_server.pending and not far.from_server.pending:
+            assert inner.is_drained == (len(received) == 5 * len(message))
+    assert received == 5 * message
     assert inner.plain is below
     assert inner.inner.version() == outer.inner.version() == "TLSv1.3"
 
@@ -187,13 +198,97 @@ def test_the_end(pair):
 
 
 def test_an_end_without_notice(pair):
-    """A layer below that ends is a connection that ends, never data."""
+    """A layer below that ends in the midst of a record is a connection that ends, never data."""
     encrypted, below = pair
     below.server.write(b"cut off")
-    below.ended = True
+    half = below.from_server.read()[:-5]
+    below.from_server.write(half)
     space = memoryview(bytearray(10))
+    with contextlib.suppress(*WAITS):
+        while below.from_server.pending:
+            encrypted.recv_into(space)
+    below.ended = True
     assert encrypted.recv_into(space) == 0
     assert encrypted.recv_into(space) == 0
+
+
+def test_a_record_that_was_changed_on_its_way(pair):
+    """It is an error, and the server is told of it at once, or as soon as the layer below takes it."""
+    encrypted, below = pair
+    below.serve = lambda: None
+    below.server.write(b"genuine")
+    record = bytearray(below.from_server.read())
+    record[-1] ^= 1
+    below.from_server.write(record)
+    with pytest.raises(ssl.SSLError):
+        patiently(encrypted.recv_into, memoryview(bytearray(10)))
+    patiently(encrypted._push)
+    with pytest.raises(ssl.SSLError, match="ALERT_BAD_RECORD_MAC"):
+        below.server.read(10)
+
+
+class Talkative:
+    """A TLS engine that has something to say of its own when it reads, as for an update of keys."""
+
+    def __init__(self, encrypted: TlsSocket) -> None:
+        self._inner = encrypted.inner
+        self._outgoing = encrypted._outgoing
+
+    def write(self, data: bytes) -> int:
+        return self._inner.write(data)
+
+    def read(self, size: int, space: memoryview) -> int:
+        count = self._inner.read(size, space)
+        self._inner.write(b"<answer>")
+        return count
+
+
+def test_what_tls_has_to_say_goes_out_at_once(pair):
+    """After a read, without a send; and what the layer below did not take then, with the next one, in order."""
+    encrypted, below = pair
+    encrypted.inner = Talkative(encrypted)
+    for _ in range(5):
+        below.server.write(b"hello")
+        assert patiently(encrypted.recv_into, memoryview(bytearray(5))) == 5
+    patiently(encrypted.send, memoryview(b"the end"))
+    assert below.received == b"<answer>" * 5 + b"the end"
+
+
+def test_the_reader_leaves_a_message_to_its_writer(pair):
+    """While a message is half on its way, nothing goes out beside the writer, who has to know how far it came."""
+    encrypted, below = pair
+    encrypted.inner = Talkative(encrypted)
+    taken = []
+
+    def send_some(data):
+        if taken:
+            raise BlockingIOError
+        taken.append(data[:9])
+        return len(taken[0])
+
+    below.send = send_some
+    with pytest.raises(BlockingIOError):
+        encrypted.send(memoryview(b"message"))
+    below.send = lambda data: taken.append(data) or len(data)
+    below.server.write(b"hello")
+    assert patiently(encrypted.recv_into, memoryview(bytearray(5))) == 5
+    assert len(taken) == 1, "the reader has written"
+    assert encrypted.send(memoryview(b"message")) == 7
+    below.to_server.write(b"".join(taken))
+    below.serve()
+    assert below.received == b"message<answer>"
+
+
+def test_an_idle_connection_that_has_ended(pair):
+    """HTTP asks before it uses one again. The end may have come with the last answer, and no poll tells of it."""
+    encrypted, below = pair
+    idle = StreamSocket(Stream(encrypted), lambda: pytest.fail("no request runs"))
+    assert idle.is_quiet()
+    below.server.write(b"last answer")
+    with pytest.raises(ssl.SSLWantReadError):
+        below.server.unwrap()
+    assert patiently(encrypted.recv_into, memoryview(bytearray(20))) == 11
+    assert not all(idle.is_quiet() for _ in range(100)), "the layer below is moody, but not for ever"
 
 
 def test_an_end_inside_the_handshake(tls):
