@@ -27,22 +27,24 @@ class Stream:
         write_events: what to poll for before writing again. Nothing (0) while TLS has to read first, as it does when a
             server begins a new handshake (TLS 1.2): whoever reads then writes, too.
         tenancy: who uses the descriptor now.
-        is_tls: whether an interrupted write leaves its fate unknown.
         is_drained: whether a poll will tell of all that is still to be read; the last read found out.
     """
 
-    __slots__ = ("_plain", "_socket", "_tls", "fd", "is_drained", "is_tls", "tenancy", "write_events")
+    __slots__ = ("_socket", "_tls", "fd", "is_drained", "tenancy", "write_events")
 
     def __init__(self, sock: socket.socket | TlsSocket) -> None:
         sock.settimeout(0)
         self._socket = sock
         self._tls = sock if isinstance(sock, TlsSocket) else None
-        self._plain = sock.plain if isinstance(sock, TlsSocket) else sock
         self.fd = sock.fileno()
         self.write_events = WRITE
         self.tenancy = Tenancy(sock.close)
-        self.is_tls = self._tls is not None
         self.is_drained = False
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether an interrupted write leaves its fate unknown."""
+        return self._tls is not None
 
     def receive_into(self, space: memoryview) -> int | None:
         """Read what is there into `space`; return how much, 0 at the end of the stream, None if nothing is there yet.
@@ -83,7 +85,7 @@ class Stream:
         token = object()
         try:
             if self.tenancy.enter(token):
-                self._plain.shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # The peer was faster.
         finally:

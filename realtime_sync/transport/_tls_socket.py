@@ -122,6 +122,10 @@ class TlsSocket:
         """Do as the socket at the bottom."""
         self.plain.settimeout(seconds)
 
+    def shutdown(self, how: int) -> None:
+        """End the connection at the bottom, without a word of TLS."""
+        self.plain.shutdown(how)
+
     def detach(self) -> int:
         """Give the descriptor up without closing it."""
         return self.plain.detach()
