@@ -17,7 +17,7 @@ __all__ = ["TLS_PIECE", "TlsSocket"]
 
 TLS_PIECE = 16 * 1024
 """A TLS write is all or nothing: pieces of one record each make its progress visible."""
-_PULL = 64 * 1024
+_PULL = 32 * 1024
 """Encrypted bytes read at once: OpenSSL keeps as much memory as it was ever given at once."""
 _SMALL = 4 * 1024
 """Where there is room for less, encrypted bytes are read into a space of their own."""
