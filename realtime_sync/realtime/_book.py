@@ -164,7 +164,8 @@ class TurnBook:
         elif kind in INPUT_EVENTS:
             turn = self._input_event(event, kind)
         elif kind == CLEARED:
-            return self._cleared(self.input.cleared())
+            cleared = self.input.cleared()
+            return self._cleared(cleared) if cleared is not None else None
         else:
             if self._silenced and kind.endswith(".delta") and field_of(event, "response_id") in self._silenced:
                 return DROP
@@ -458,10 +459,8 @@ class TurnBook:
             return
         self._finish(turn)
 
-    def _cleared(self, turn: TurnState | None) -> Any | None:
+    def _cleared(self, turn: TurnState) -> Any:
         """Note that the server's buffer holds nothing more of a turn that was left."""
-        if turn is None:
-            return None
         turn.clearing = False
         if turn.in_speech:
             turn.in_speech = turn.unanswered_speech = False  # It was cleared with the rest.

@@ -8,7 +8,6 @@ from attrs import define, field
 
 from realtime_sync.errors import SlowConsumer
 from realtime_sync.session._queue import Entry, EventQueue
-from realtime_sync.transport import Deadline
 
 __all__ = ["Mailbox"]
 
@@ -79,23 +78,10 @@ class Mailbox(EventQueue):
             return False
         return len(self._entries) > (self.low_mark if self._flow.paused else self.high_mark - 1)
 
-    def take_routed(self) -> Entry | None:
-        """Return the oldest entry if nothing else is to be done: the short way of `take`, None where that decides."""
-        if not self._routed:  # Without the lock: it only ever makes the longer way be gone.
-            return None
+    def attend(self) -> None:
+        """Drop nothing silently from now on: somebody receives, whom `take` tells of a gap, once, by `SlowConsumer`."""
         with self._lock:
-            return self._pop() if self._routed and self.attended else None
-
-    def take(self, deadline: Deadline) -> Entry:
-        """As `EventQueue.take`, and from now on nothing is dropped silently.
-
-        Raises:
-            SlowConsumer: events were dropped before the next one; the call after this goes on.
-        """
-        if not self.attended:
-            with self._lock:
-                self.attended = True
-        return EventQueue.take(self, deadline)
+            self.attended = True
 
     def _look(self) -> None:
         # Nobody gets past a gap without coming here, as dropping entries leaves none that may be taken without a look.

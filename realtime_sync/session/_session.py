@@ -111,8 +111,11 @@ class Session(ClosesOnExit, Generic[ServerEventT, NameT, ClientEventT]):
         """
         core = self._core
         core.check()
+        mailbox = core.mailbox
+        if not mailbox.attended:
+            mailbox.attend()
         try:
-            entry = core.mailbox.take_routed() or core.mailbox.take(Deadline(timeout))
+            entry = mailbox.take_routed() or mailbox.take(Deadline(timeout))
         except Empty:
             msg = f"no event within {timeout} s"
             raise ReceiveTimeout(msg) from None

@@ -41,11 +41,17 @@ def pause(mailbox):
         return mailbox._flow.update_locked(mailbox.is_full)
 
 
+def take(mailbox):
+    """Receive, as a session does."""
+    mailbox.attend()
+    return mailbox.take_routed() or mailbox.take(NOW)
+
+
 def drain(mailbox):
     numbers = []
     while True:
         try:
-            numbers.append(mailbox.take(NOW)[0])
+            numbers.append(take(mailbox)[0])
         except Empty:
             return numbers
 
@@ -66,9 +72,9 @@ def test_reading_resumes_only_at_the_low_mark():
     put(mailbox, *range(8))
     assert pause(mailbox)
     for _ in range(5):
-        mailbox.take(NOW)
+        take(mailbox)
     assert pause(mailbox)
-    mailbox.take(NOW)
+    take(mailbox)
     assert not pause(mailbox)
 
 
@@ -109,7 +115,7 @@ def test_an_observer_never_makes_a_lossless_loop_lossy():
     """Once received from, a mailbox drops nothing silently, whatever else is opened."""
     mailbox = make_mailbox()
     put(mailbox, 0)
-    mailbox.take(NOW)
+    take(mailbox)
     with mailbox._session_lock:
         mailbox.other_consumer_opened_locked()
     put(mailbox, *range(1, 60))
@@ -120,9 +126,9 @@ def test_overflow_of_an_attended_mailbox_is_told_once_at_the_gap():
     """When pausing was not allowed for too long, the oldest go, receive() says so once, and goes on."""
     mailbox = make_mailbox(max_bytes=10)
     put(mailbox, 0)
-    mailbox.take(NOW)
+    take(mailbox)
     put(mailbox, *range(1, 15))
-    error = pytest.raises(SlowConsumer, mailbox.take, NOW).value
+    error = pytest.raises(SlowConsumer, take, mailbox).value
     assert error.dropped == 4
     assert drain(mailbox) == list(range(5, 15))
 
@@ -171,10 +177,10 @@ def test_dropped_between_two_steps_of_receiving():
     """The gap is told before what comes after it, whenever it came to be."""
     mailbox = make_mailbox(max_bytes=4)
     put(mailbox, 0, 1, 2)
-    assert mailbox.take(NOW)[0] == 0
+    assert take(mailbox)[0] == 0
     put(mailbox, *range(3, 9))
     with pytest.raises(SlowConsumer, match="4"):
-        mailbox.take_routed() or EventQueue.take(mailbox, NOW)
+        take(mailbox)
     assert drain(mailbox) == [5, 6, 7, 8]
 
 
@@ -192,7 +198,7 @@ def test_any_interleaving_keeps_order_and_accounts_for_every_event(steps, end):
                 mailbox.other_consumer_opened_locked()
         else:
             try:
-                got.append(mailbox.take(NOW)[0])
+                got.append(take(mailbox)[0])
             except Empty:
                 pass
             except SlowConsumer as error:
@@ -202,7 +208,7 @@ def test_any_interleaving_keeps_order_and_accounts_for_every_event(steps, end):
             mailbox.end_locked(lambda: ClosedOK("over"))
     while True:
         try:
-            got.append(mailbox.take(NOW)[0])
+            got.append(take(mailbox)[0])
         except SlowConsumer as error:
             dropped += error.dropped
         except (Empty, ClosedOK):

@@ -114,7 +114,7 @@ def test_what_is_being_routed_is_not_taken_yet():
     with queue._session_lock:
         queue.put_locked((1, "x", 1))
         assert not queue._waiters
-        assert queue._take_routed() is None
+        assert queue.take_routed() is None
         assert not taking.done()
     assert taking.result() == (1, "x", 1)
 
@@ -127,7 +127,7 @@ def test_what_was_routed_is_taken_without_the_session():
     with queue._session_lock:
         queue.put_locked((4, "x", 1))
         assert [queue.take(NOW)[0] for _ in range(2)] == [2, 3]
-        assert queue._take_routed() is None
+        assert queue.take_routed() is None
     assert queue.take(NOW)[0] == 4
 
 
