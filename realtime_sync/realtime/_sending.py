@@ -252,7 +252,8 @@ class TurnSender:
             LocalProtocolError: it would never become free.
         """
         state, holder = self._state, slot.holder
-        if isinstance(holder, TurnState) and holder.fed_by is threading.current_thread() and holder.feeds():
+        mine = isinstance(holder, TurnState) and holder.fed_by is threading.current_thread() and holder.feeds()
+        if mine and not slot.ended:
             msg = (
                 "this thread sends the audio of another turn as it consumes it, and would wait for that turn for ever: "
                 "consume it to its end first, or ask on another thread"

@@ -10,7 +10,7 @@ import pytest
 
 from realtime_sync import Client, RetryPolicy
 from realtime_sync.audio import PCM16_24K
-from realtime_sync.errors import LocalProtocolError, ReceiveTimeout, RequestTimeout, TurnInterrupted
+from realtime_sync.errors import ConnectionClosed, LocalProtocolError, ReceiveTimeout, RequestTimeout, TurnInterrupted
 from realtime_sync.realtime import _book, _sending
 from realtime_sync.realtime._settings import InputSettings
 from realtime_sync.realtime._source import AudioInput
@@ -553,6 +553,8 @@ def test_a_connection_that_ends_while_the_audio_is_sent(connect, monkeypatch):
     error = pytest.raises(TurnInterrupted, rt.ask, None, SPEECH).value
     assert (error.code, error.reason, error.replay_safe) == (1011, "oops", False)
     assert (error.partial.text, error.partial.audio, error.partial.status) == ("half a", b"\1\2", "in_progress")
+    with pytest.raises(ConnectionClosed):  # Not that this thread still sends that turn's audio: it never will.
+        rt.ask(None, SPEECH)
 
 
 def test_a_connection_that_ends_between_two_answers(connect):
